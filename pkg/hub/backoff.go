@@ -1,0 +1,45 @@
+package hub
+
+import "time"
+
+const (
+	firstBackoff  = 500 * time.Millisecond
+	firstRejected = 5 * time.Second
+	mostRejected  = 60 * time.Second
+)
+
+// A backoff says how long to wait before the next attempt to connect.
+type backoff struct {
+	random     func() float64
+	most       time.Duration
+	losses     int
+	rejections int
+}
+
+// next is the wait after a lost link: somewhere between nothing and a bound
+// that doubles from half a second to most. All of it is jitter, because after
+// an outage of the hub every agent of every tenant comes back at once.
+func (b *backoff) next() time.Duration {
+	bound := doubled(min(firstBackoff, b.most), b.losses, b.most)
+	b.losses++
+	return time.Duration(b.random() * float64(bound))
+}
+
+// rejected is the wait after the hub's no: 5 s, doubling to a minute, less up
+// to a fifth. It goes on for ever, because the tenant may learn the agent's
+// certificate later.
+func (b *backoff) rejected() time.Duration {
+	bound := doubled(firstRejected, b.rejections, mostRejected)
+	b.rejections++
+	return bound - time.Duration(b.random()*float64(bound)/5)
+}
+
+// reset forgets the past, after a link that was good.
+func (b *backoff) reset() { b.losses, b.rejections = 0, 0 }
+
+func doubled(d time.Duration, times int, most time.Duration) time.Duration {
+	for ; times > 0 && d < most; times-- {
+		d *= 2
+	}
+	return min(d, most)
+}

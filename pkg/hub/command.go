@@ -1,0 +1,135 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"ad-ldap-connector/pkg/identity"
+)
+
+// A command is one of the events that ask for something.
+type command struct {
+	name         string
+	suffix       string // of the reply's event, after the pid
+	unauthorized string // the log's words for a bad token, their spelling as operators know it
+	searches     bool   // its subject is the search term, not the user name
+	echoes       bool   // an unknown user's name is repeated as a profile
+	do           func(ctx context.Context, h Handler, r request) ([]byte, error)
+}
+
+var commandsByName = map[string]*command{
+	"authenticate_user": {
+		name: "authenticate_user", suffix: "_result", echoes: true,
+		unauthorized: "Unauthorized attemp of authentication.",
+		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
+			return r.login(h.Authenticate(ctx, identity.Credentials{Username: r.name, Password: r.password}))
+		},
+	},
+	"search_users": {
+		name: "search_users", suffix: "_search_users_result", searches: true,
+		unauthorized: "Unauthorized attemp of search_users.",
+		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
+			found, err := h.Search(ctx, r.query)
+			return r.users(found), err
+		},
+	},
+	"list_groups": {
+		name: "list_groups", suffix: "_list_groups_result",
+		unauthorized: "Unauthorized attempt of list_groups",
+		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
+			found, err := h.Groups(ctx, r.query.Limit)
+			return r.groups(found), err
+		},
+	},
+	"change_password": {
+		name: "change_password", suffix: "_change_password_result",
+		unauthorized: "Unauthorized change_password attempt",
+		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
+			return r.login(h.ChangePassword(ctx, identity.Credentials{Username: r.name, Password: r.password}))
+		},
+	},
+}
+
+func (r request) login(p identity.Profile, err error) ([]byte, error) {
+	if err == nil && p.IsZero() {
+		err = errEmpty
+	}
+	return r.profile(p), err
+}
+
+// The outcomes of a command.
+const (
+	accepted = "accepted"
+	refused  = "refused"
+	fault    = "fault"
+)
+
+// A result is what became of a command: the reply, and the log's words for it.
+type result struct {
+	reply                   []byte
+	outcome, reason, detail string
+}
+
+// perform lets the handler answer r. It always returns a result, also when the
+// handler panics.
+func (c *Client) perform(ctx context.Context, r request) (res result) {
+	defer func() {
+		if v := recover(); v != nil {
+			c.log.Error("a command panicked", "command", r.command.name, "user", r.who(),
+				"panic", short(fmt.Sprint(v), r.password), "stack", string(debug.Stack()))
+			res = r.faulted("internal error")
+		}
+	}()
+	reply, err := r.command.do(ctx, c.handler, r)
+	if err == nil {
+		return result{reply: reply, outcome: accepted}
+	}
+	var no *identity.Refusal
+	if errors.As(err, &no) {
+		if reply, ok := r.refusal(no); ok {
+			return result{reply, refused, string(no.Reason), short(no.Detail, r.password)}
+		}
+	}
+	if ctx.Err() != nil {
+		return r.faulted(ended(ctx))
+	}
+	return r.faulted(short(err.Error(), r.password))
+}
+
+func (r request) faulted(text string) result {
+	return result{reply: r.fault(text), outcome: fault, reason: text}
+}
+
+// ended says why a request's context is over.
+func ended(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return "no answer in time"
+	}
+	return "the connector is stopping"
+}
+
+// conclude sends the reply, and tells the log and whoever counts.
+func (c *Client) conclude(ctx context.Context, r request, arrived time.Time, res result) {
+	lost := c.deliver(ctx, res.reply)
+	took := c.o.Now().Sub(arrived)
+	attrs := []any{"command", r.command.name, "user", r.who(), "outcome", res.outcome}
+	if res.reason != "" {
+		attrs = append(attrs, "reason", res.reason)
+	}
+	if res.detail != "" {
+		attrs = append(attrs, "detail", res.detail)
+	}
+	attrs = append(attrs, "took", took)
+	if lost != nil {
+		attrs = append(attrs, "err", fmt.Errorf("the reply was lost: %w", lost))
+	}
+	if res.outcome == fault || lost != nil {
+		c.log.Error("command answered", attrs...)
+	} else {
+		c.log.Info("command answered", attrs...)
+	}
+	c.o.Answered(Answer{Command: r.command.name, User: r.who(), Outcome: res.outcome, Reason: res.reason, Took: took})
+}
