@@ -1,0 +1,60 @@
+package tenant
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+)
+
+// A Registration is what the agent tells the tenant of itself.
+type Registration struct {
+	Certificate *x509.Certificate // whose key signs the agent's tokens
+	SignIn      string            // the URL that browsers are sent to, http://HOST:4000/wsfed
+	Version     string            // the agent's
+}
+
+// Register posts the agent's certificate to the ticket and returns the key that
+// the tenant signs its requests with; "" when the tenant gives none, because
+// newer ones publish it. The existing connector takes any answer of status 200
+// for a success, and then refuses every login for want of a key; here an answer
+// that is not JSON is an *Error, as is all else.
+func (c *Client) Register(ctx context.Context, t Ticket, r Registration) (signingKey string, err error) {
+	const doing = "register the agent"
+	if r.Certificate == nil {
+		return "", &Error{Doing: doing, Host: t.Host(), Cause: CauseOther, Err: errors.New("there is no certificate")}
+	}
+	body, err := r.encode()
+	if err != nil {
+		return "", &Error{Doing: doing, Host: t.Host(), Cause: CauseOther, Err: err}
+	}
+	a, err := c.do(ctx, doing, t, http.MethodPost, t.Reveal(), body)
+	if err != nil {
+		return "", err
+	}
+	var said struct {
+		SigningKey string `json:"signingKey"`
+	}
+	if err := a.decode(doing, t, &said); err != nil {
+		return "", err
+	}
+	return said.SigningKey, nil
+}
+
+// encode writes the members in the order, and with the escapes, of the existing
+// connector.
+func (r Registration) encode() ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(struct {
+		Certs          []string `json:"certs"`
+		SignInEndpoint string   `json:"signInEndpoint"`
+		AgentMode      bool     `json:"agentMode"`
+		AgentVersion   string   `json:"agentVersion"`
+	}{[]string{base64.StdEncoding.EncodeToString(r.Certificate.Raw)}, r.SignIn, true, r.Version})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
