@@ -1,0 +1,77 @@
+package config
+
+import (
+	"errors"
+	"strings"
+)
+
+// Validate reports everything that keeps the connector from running with this
+// configuration, all at once: the error is a join of *FieldError, in the order
+// of the schema.
+func (c Config) Validate() error {
+	l := c.look()
+	faults := map[string][]*FieldError{}
+	for _, k := range c.keys() {
+		// What was read and did not fit counts until the field gets a value.
+		if f := l.faults[k.Name]; f != nil && !c.changed(k) {
+			faults[k.Name] = append(faults[k.Name], f)
+		} else if f := k.valid(&c); f != nil {
+			faults[k.Name] = append(faults[k.Name], f)
+		}
+	}
+	for _, f := range c.together() {
+		// A value that was not taken is missing only in appearance.
+		if len(faults[f.Key]) == 0 {
+			faults[f.Key] = append(faults[f.Key], f)
+		}
+	}
+	var errs []error
+	for _, k := range c.keys() {
+		for _, f := range faults[k.Name] {
+			errs = append(errs, f)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// together returns the faults that no key has alone.
+func (c *Config) together() (faults []*FieldError) {
+	add := func(bad bool, key, problem, remedy string) {
+		if bad {
+			faults = append(faults, &FieldError{Key: key, Problem: problem, Remedy: remedy})
+		}
+	}
+	t, d, l := &c.Tenant, &c.Directory, c.look()
+
+	provisioned := t.Hub != "" && t.Connection != "" && t.Realm != ""
+	add(t.Ticket == "" && !provisioned, "PROVISIONING_TICKET", "it is missing",
+		"copy the ticket URL from the connection's page in the dashboard")
+	add(byName[t.Realm] != nil, "REALM", "it is the name of a key",
+		"write the tenant's realm, urn:auth0:TENANT; it is learnt at every start")
+
+	add(len(d.URLs) == 0, "LDAP_URL", "it is missing", "write ldap://HOST or ldaps://HOST")
+	add(d.BaseDN == "", "LDAP_BASE", "it is missing", "write the base DN of the users, like DC=example,DC=com")
+
+	password := d.BindPassword != "" || d.BindCredentials != "" ||
+		l.faults["LDAP_BIND_PASSWORD"] != nil || l.faults["LDAP_BIND_CREDENTIALS"] != nil
+	add(d.BindUser == "" && !d.Anonymous, "LDAP_BIND_USER", "it is missing",
+		"write the service account, or set ANONYMOUS_SEARCH_ENABLED when the directory may be searched without one")
+	add(d.BindUser != "" && !password && !d.Anonymous, "LDAP_BIND_PASSWORD", "it is missing, and LDAP_BIND_USER is set",
+		"write the password of the service account: it is sealed at the next start")
+
+	tls := true
+	for _, u := range d.URLs {
+		secure := strings.HasPrefix(strings.ToLower(u), "ldaps://")
+		tls = tls && secure
+		add(secure && d.StartTLS, "LDAP_STARTTLS", quote(u)+" has TLS from the start",
+			"write ldap:// for StartTLS, or unset LDAP_STARTTLS")
+	}
+	add(d.RequireTLS && !tls && !d.StartTLS, "LDAP_REQUIRE_TLS", "an ldap:// connection without StartTLS is not protected",
+		"set LDAP_STARTTLS, or write ldaps:// in LDAP_URL")
+
+	add(c.Keys.Certificate != "" && c.Keys.Key == "", "AUTH_CERT_KEY", "it is missing, and AUTH_CERT is set",
+		"set both, or neither to use the files in certs/")
+	add(c.Keys.Certificate == "" && c.Keys.Key != "", "AUTH_CERT", "it is missing, and AUTH_CERT_KEY is set",
+		"set both, or neither to use the files in certs/")
+	return faults
+}
