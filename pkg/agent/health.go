@@ -37,13 +37,11 @@ type Health struct {
 
 // Worst returns the worst state of all; OK when there are none.
 func Worst(all []Health) State {
-	worst := OK
+	worst := 0
 	for _, h := range all {
-		if h.State.rank() > worst.rank() {
-			worst = h.State
-		}
+		worst = max(worst, h.State.rank())
 	}
-	return worst
+	return [...]State{OK, Degraded, Down}[worst]
 }
 
 // A gauge holds the health of one part. Reports count only for the run that
