@@ -1,0 +1,145 @@
+package directory
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"ad-ldap-connector/pkg/identity"
+
+	"github.com/jellydator/ttlcache/v3"
+)
+
+// maxCached is how many users' groups are remembered; the ones that were not
+// asked for longest go first.
+const maxCached = 10_000
+
+// A membership is the groups of one user.
+type membership struct {
+	groups []identity.Group
+	server string
+	cached bool
+}
+
+// groupCache remembers the groups of users, and lets those who ask for the
+// same user at the same time wait for one search.
+type groupCache struct {
+	ttl   time.Duration
+	now   func() time.Time
+	life  context.Context
+	spawn func(func()) bool
+	kept  *ttlcache.Cache[string, remembered]
+
+	mu      sync.Mutex
+	loading map[string]*load
+}
+
+type remembered struct {
+	membership
+	until time.Time
+}
+
+// A load is a search under way.
+type load struct {
+	done    chan struct{}
+	cancel  context.CancelFunc
+	waiters int
+	m       membership
+	err     error
+}
+
+func newGroupCache(ttl time.Duration, now func() time.Time, life context.Context, spawn func(func()) bool) *groupCache {
+	return &groupCache{
+		ttl: ttl, now: now, life: life, spawn: spawn,
+		// The age is kept here, by our clock; the library bounds the number.
+		kept:    ttlcache.New(ttlcache.WithCapacity[string, remembered](maxCached)),
+		loading: map[string]*load{},
+	}
+}
+
+// get returns the groups of dn, remembered or read. What read returns with an
+// error is not remembered.
+func (g *groupCache) get(ctx context.Context, dn string, read func(context.Context) (membership, error)) (membership, error) {
+	if g.ttl <= 0 {
+		return read(ctx)
+	}
+	key := strings.ToLower(dn)
+	g.mu.Lock()
+	if item := g.kept.Get(key); item != nil && g.now().Before(item.Value().until) {
+		g.mu.Unlock()
+		m := item.Value().membership
+		m.cached = true
+		return m.clone(), nil
+	}
+	l := g.loading[key]
+	if l == nil {
+		l = g.start(key, read)
+	}
+	if l == nil {
+		g.mu.Unlock()
+		return membership{}, ErrClosed
+	}
+	l.waiters++
+	g.mu.Unlock()
+
+	select {
+	case <-l.done:
+		return l.m.clone(), l.err
+	case <-ctx.Done():
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if l.waiters--; l.waiters == 0 { // nobody wants it any more
+			l.cancel()
+			if g.loading[key] == l {
+				delete(g.loading, key)
+			}
+		}
+		return membership{}, context.Cause(ctx)
+	}
+}
+
+// start reads in a goroutine that outlives its first caller, if another waits.
+// It returns nil when there is no reading any more.
+func (g *groupCache) start(key string, read func(context.Context) (membership, error)) *load {
+	ctx, cancel := context.WithCancel(g.life)
+	l := &load{done: make(chan struct{}), cancel: cancel}
+	if !g.spawn(func() {
+		defer cancel()
+		l.m, l.err = read(ctx)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.loading[key] == l {
+			delete(g.loading, key)
+		}
+		if l.err == nil {
+			g.kept.Set(key, remembered{l.m, g.now().Add(g.ttl)}, ttlcache.NoTTL)
+		}
+		close(l.done)
+	}) {
+		cancel()
+		return nil
+	}
+	g.loading[key] = l
+	return l
+}
+
+// clone copies what callers may write to.
+func (m membership) clone() membership {
+	if m.groups == nil {
+		return m
+	}
+	size := 0
+	for _, g := range m.groups {
+		size += len(g.Label)
+	}
+	labels := make([]byte, 0, size)
+	groups := make([]identity.Group, len(m.groups))
+	for i, g := range m.groups {
+		start := len(labels)
+		labels = append(labels, g.Label...)
+		groups[i] = identity.Group{DN: g.DN, Label: labels[start:len(labels):len(labels)]}
+	}
+	m.groups = groups
+	return m
+}

@@ -1,0 +1,152 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// A conn is one connection to one server. The library knows no contexts: a
+// request that is given up stays outstanding until the connection ends, and so
+// a conn on which that happened is not used again.
+type conn struct {
+	server *server
+	ldap   *ldap.Conn
+	line   *line
+	secure bool   // TLS
+	seq    uint64 // how many were opened before it
+	forget func()
+
+	ended atomic.Bool
+
+	mu      sync.Mutex
+	live    int  // operations under way whose callers still wait
+	retired bool // ends with the last of them
+	used    time.Time
+}
+
+// line is the socket below the library. A write that the peer does not take
+// would hold up the library's only loop, and with it every operation of the
+// connection, for ever: so each has its time.
+type line struct {
+	net.Conn
+	tcp    net.Conn // the same without TLS, whose Close may wait to say goodbye
+	writes atomic.Uint64
+}
+
+func (l *line) Write(b []byte) (int, error) {
+	l.writes.Add(1)
+	if err := l.SetWriteDeadline(time.Now().Add(openTimeout)); err != nil {
+		return 0, err
+	}
+	return l.Conn.Write(b)
+}
+
+// kill ends the connection and, soon after, whatever waits for it.
+func (c *conn) kill() {
+	if c.ended.Swap(true) {
+		return
+	}
+	// The error of closing a socket that is given up says nothing.
+	_ = c.line.tcp.Close()
+	if c.forget != nil {
+		c.forget()
+	}
+}
+
+// dead reports whether either side has ended the connection.
+func (c *conn) dead() bool { return c.ended.Load() || c.ldap.IsClosing() }
+
+// idleSince returns for how long nothing has used the connection.
+func (c *conn) idleSince(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.live > 0 || c.used.IsZero() {
+		return 0
+	}
+	return now.Sub(c.used)
+}
+
+// take counts an operation in, unless the connection is retired.
+func (c *conn) take() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.retired {
+		return false
+	}
+	c.live++
+	return true
+}
+
+// done counts an operation out.
+func (c *conn) done(now time.Time) {
+	c.mu.Lock()
+	c.live--
+	c.used = now
+	last := c.retired && c.live == 0
+	c.mu.Unlock()
+	if last {
+		c.kill()
+	}
+}
+
+// retire lets no new operation in, and ends the connection with the last one
+// under way. Each has its deadline, so that comes.
+func (c *conn) retire() {
+	c.mu.Lock()
+	c.retired = true
+	idle := c.live == 0
+	c.mu.Unlock()
+	if idle {
+		c.kill()
+	}
+}
+
+// multiplex runs one operation among others on a connection, and waits for it
+// no longer than ctx. An operation that is given up goes on until the
+// connection ends; its result is dropped.
+func multiplex[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() { done <- o }()
+		defer guard(&o.err)
+		o.value, o.err = op(cn.ldap)
+	}()
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
+}
+
+// alone runs the only operation of a connection, and ends the connection when
+// ctx is over before.
+func alone[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error)) (value T, err error) {
+	stop := context.AfterFunc(ctx, cn.kill)
+	defer func() {
+		if !stop() && err != nil {
+			err = context.Cause(ctx)
+		}
+	}()
+	defer guard(&err)
+	return op(cn.ldap)
+}
+
+// guard turns a panic of the library over a server's bytes into an error.
+func guard(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("the server's answer cannot be read: %v", r)
+	}
+}

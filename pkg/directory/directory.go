@@ -1,0 +1,240 @@
+// Package directory is the client of an LDAP directory, Active Directory
+// first: it finds users, tries their passwords, reads their groups and sets
+// their passwords, over connections that it opens when they are needed and
+// opens again when they are lost.
+package directory
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"ad-ldap-connector/pkg/identity"
+)
+
+// What an Options leaves out.
+const (
+	defaultTimeout       = 10 * time.Second
+	defaultGroupsTimeout = 20 * time.Second
+	defaultHeartbeat     = 60 * time.Second
+	defaultBinds         = 8
+	defaultGroupProperty = "cn"
+)
+
+// How connections are kept.
+const (
+	searchConns = 2                // multiplexed, for searches
+	workConns   = 4                // one operation at a time: paged searches and modifications
+	openTimeout = 5 * time.Second  // to dial one server, TLS and the service account's bind included
+	maxIdle     = 2 * time.Minute  // well below what firewalls and servers cut (AD: 15 minutes)
+	preferAfter = 60 * time.Second // until the first server is tried again
+)
+
+// Options says which directory, and how to ask it.
+type Options struct {
+	// URLs are the servers, ldap:// or ldaps://, in order of preference. They
+	// must hold the same directory.
+	URLs []string
+	// StartTLS secures ldap:// connections before anything else is sent
+	// (RFC 4511, section 4.14). There is no falling back.
+	StartTLS bool
+	// TLS, if not nil, verifies the servers. Its ServerName is set for each
+	// server when it is empty.
+	TLS *tls.Config
+	// Dial, if not nil, opens the TCP connections.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// BaseDN is where users are searched, GroupBaseDN where their groups are
+	// ("" means BaseDN).
+	BaseDN, GroupBaseDN string
+	// BindUser is the service account: a DN, or what else the server takes.
+	// "" searches anonymously.
+	BindUser     string
+	BindPassword identity.Password
+
+	// The filters of the questions; a zero one means Active Directory's.
+	// UserFilter takes the username, SearchFilter the text to search,
+	// GroupsFilter the DN of a user or group.
+	UserFilter, SearchFilter, SearchAllFilter, ListGroupsFilter, GroupsFilter, HeartbeatFilter Filter
+
+	// GroupProperty is the attribute that names a group ("" means cn; dn is
+	// its DN). When GroupProperties are given, each group is an object of
+	// these instead.
+	GroupProperty   string
+	GroupProperties []string
+	// NestedGroups follows the groups of groups here, for servers that do not
+	// (all but Active Directory and Samba).
+	NestedGroups bool
+	// GroupsCache is how long a user's groups are remembered; 0 not at all.
+	GroupsCache time.Duration
+	// GroupsTimeout bounds one reading of a user's groups; 0 means 20 s.
+	GroupsTimeout time.Duration
+	// DerefAliases is the group searches' (RFC 4511, section 4.5.1.3): 0 never
+	// to 3 always.
+	DerefAliases int
+
+	// Heartbeat is the time between two looks of Run at the directory; 0
+	// means 60 s.
+	Heartbeat time.Duration
+	// Timeout bounds every other operation; 0 means 10 s.
+	Timeout time.Duration
+	// ParallelBinds is how many passwords are tried at a time, each on its own
+	// connection; 0 means 8.
+	ParallelBinds int
+	// UnicodePassword sets unicodePwd (Active Directory, over TLS only)
+	// instead of userPassword.
+	UnicodePassword bool
+	// UnlockOnChange unlocks the account when its password is set (lockoutTime,
+	// Active Directory).
+	UnlockOnChange bool
+
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Log, if not nil, learns of changes of server.
+	Log *slog.Logger
+	// State, if not nil, learns from Run how the directory fares, when that
+	// changes. Detail names the server, or what is wrong.
+	State func(ok bool, detail string)
+}
+
+// ErrClosed is the cause of every error after Close.
+var ErrClosed = errors.New("the directory client is closed")
+
+// A Client asks one directory. It is safe for concurrent use.
+type Client struct {
+	o Options
+
+	servers servers
+	shared  *shared    // bound as the service account
+	work    *exclusive // bound as the service account
+	binds   *exclusive // users bind here
+	groups  *groupCache
+
+	// A service account that was refused is not tried again at once: a
+	// directory would lock it.
+	denied struct {
+		sync.Mutex
+		until time.Time
+		err   error
+	}
+
+	life   context.Context
+	cancel context.CancelFunc
+	wait   sync.WaitGroup // goroutines of our own
+
+	mu     sync.Mutex
+	conns  map[*conn]struct{} // all that are open
+	closed bool
+	opened uint64 // how many were
+}
+
+var _ identity.Directory = (*Client)(nil)
+
+// New returns a client of the directory. It does no I/O: an agent may start
+// before its directory does. URLs that cannot be used show in the first
+// operation.
+func New(o Options) *Client {
+	c := &Client{o: o.withDefaults(), conns: map[*conn]struct{}{}}
+	c.life, c.cancel = context.WithCancel(context.Background())
+	c.servers.parse(c.o)
+	c.shared = newShared(searchConns, c.openService, c.stale)
+	c.work = newExclusive(workConns, c.openService, c.stale)
+	c.binds = newExclusive(c.o.ParallelBinds, c.openPlain, c.stale)
+	c.groups = newGroupCache(c.o.GroupsCache, c.o.Now, c.life, c.spawn)
+	return c
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		at       *Filter
+		template string
+	}{
+		{&o.UserFilter, "(sAMAccountName={0})"},
+		{&o.SearchFilter, "(&(objectCategory=person)(anr={0}))"},
+		{&o.SearchAllFilter, "(objectCategory=person)"},
+		{&o.ListGroupsFilter, "(objectCategory=group)"},
+		{&o.GroupsFilter, "(member:" + inChain + ":={0})"},
+		{&o.HeartbeatFilter, "(&(objectclass=user)(|(sAMAccountName=foo)(UserPrincipalName=foo)))"},
+	} {
+		if d.at.IsZero() {
+			*d.at = must(d.template)
+		}
+	}
+	orDefault(&o.GroupBaseDN, o.BaseDN)
+	orDefault(&o.GroupProperty, defaultGroupProperty)
+	orDefault(&o.Timeout, defaultTimeout)
+	orDefault(&o.GroupsTimeout, defaultGroupsTimeout)
+	orDefault(&o.Heartbeat, defaultHeartbeat)
+	orDefault(&o.ParallelBinds, defaultBinds)
+	if o.DerefAliases < 0 || o.DerefAliases > 3 {
+		o.DerefAliases = 0
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// orDefault replaces a value that says nothing.
+func orDefault[T string | int | time.Duration](at *T, value T) {
+	var zero T
+	if *at <= zero {
+		*at = value
+	}
+}
+
+// Close ends every connection and whatever runs on one, and waits for the
+// goroutines. Every later operation fails with ErrClosed.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	open := make([]*conn, 0, len(c.conns))
+	for cn := range c.conns {
+		open = append(open, cn)
+	}
+	c.mu.Unlock()
+	c.cancel()
+	for _, cn := range open {
+		cn.kill()
+		cn.ldap.Close() // waits for its goroutines; the error is that of a closed socket
+	}
+	c.wait.Wait()
+	return nil
+}
+
+// adopt counts a connection among the open ones.
+func (c *Client) adopt(cn *conn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return ErrClosed
+	}
+	c.opened++
+	cn.seq = c.opened
+	cn.forget = func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.conns, cn)
+	}
+	c.conns[cn] = struct{}{}
+	return nil
+}
+
+// newest returns the number of the connection opened last.
+func (c *Client) newest() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.opened
+}
+
+// stale reports whether an idle connection should not be used again.
+func (c *Client) stale(cn *conn) bool {
+	return cn.dead() || cn.idleSince(c.o.Now()) > maxIdle || cn.server != c.servers.preferred()
+}

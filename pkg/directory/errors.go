@@ -1,0 +1,212 @@
+package directory
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// An Error is a fault: the directory could not be asked. A directory's no is
+// an *identity.Refusal instead.
+type Error struct {
+	Doing  string // "bind as cn=svc,dc=example,dc=test"; never a secret
+	Server string // URL of the server; "" when none was reached
+	Err    error
+	hint   string
+}
+
+// Error says what was being done, where, and the cause.
+func (e *Error) Error() string {
+	s := e.Doing
+	if e.Server != "" {
+		s += " at " + e.Server
+	}
+	return s + ": " + describe(e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Hint says what to do about it, or "".
+func (e *Error) Hint() string {
+	if e.hint != "" {
+		return e.hint
+	}
+	return hint(e.Err)
+}
+
+// fault wraps err with what was being done. An Error that already says where
+// connecting went wrong is left alone.
+func fault(doing, server string, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return &Error{Doing: doing, Server: server, Err: err}
+}
+
+// unreachable is the error of all servers together.
+type unreachable []error
+
+func (u unreachable) Error() string {
+	texts := make([]string, len(u))
+	for i, err := range u {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (u unreachable) Unwrap() []error { return u }
+
+// Hint is that of the first server that has one.
+func (u unreachable) Hint() string {
+	for _, err := range u {
+		var h interface{ Hint() string }
+		if errors.As(err, &h) && h.Hint() != "" {
+			return h.Hint()
+		}
+	}
+	return ""
+}
+
+// overdue is the error of an operation that the server did not answer in time.
+func overdue(after time.Duration) error {
+	return fmt.Errorf("no answer within %s: %w", after, context.DeadlineExceeded)
+}
+
+// result returns the server's answer in err: its result code and message
+// (RFC 4511, section 4.1.9). Not every *ldap.Error is one: the library counts
+// its own troubles from 200 to 206.
+func result(err error) (code uint16, message string, ok bool) {
+	var e *ldap.Error
+	if !errors.As(err, &e) || e.ResultCode >= ldap.ErrorNetwork && e.ResultCode <= ldap.ErrorEmptyPassword {
+		return 0, "", false
+	}
+	if e.Err != nil {
+		message = clean(e.Err.Error())
+	}
+	return e.ResultCode, message, true
+}
+
+// lost reports whether err means that the connection is gone, and nothing is
+// known of the operation.
+func lost(err error) bool {
+	if err == nil || timedOut(err) {
+		return false
+	}
+	_, _, ok := result(err)
+	return !ok
+}
+
+// timedOut reports whether the operation ran out of its time, or of its
+// caller's patience.
+func timedOut(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// bare returns the cause of one of the library's own errors, without the
+// library's words for it.
+func bare(err error) error {
+	var e *ldap.Error
+	if errors.As(err, &e) && e.Err != nil {
+		return e.Err
+	}
+	return err
+}
+
+// describe returns the text of a cause as people say it.
+func describe(err error) string {
+	code, message, ok := result(err)
+	if !ok {
+		return inWords(clean(bare(err).Error()))
+	}
+	name := strings.ToLower(ldap.LDAPResultCodeMap[code])
+	if name == "" {
+		name = "unknown result"
+	}
+	if message == "" {
+		return fmt.Sprintf("%s (%d)", name, code)
+	}
+	return fmt.Sprintf("%s (%d): %s", name, code, message)
+}
+
+// inWords replaces the library's words for a connection that ended.
+func inWords(s string) string {
+	s = strings.TrimPrefix(s, "ldap: ")
+	for _, prefix := range []string{"unable to read LDAP response packet: ", "unable to send request: "} {
+		if cause, ok := strings.CutPrefix(s, prefix); ok {
+			return "the connection was lost: " + cause
+		}
+	}
+	switch s {
+	case "response channel closed", "connection closed", "could not retrieve response", "could not retrieve message":
+		return "the connection was lost"
+	}
+	return s
+}
+
+// clean makes a server's text fit for one line of a log: AD ends it with NUL,
+// and a hostile server may write anything.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.TrimRight(s, "\x00"))
+	if len(s) > 500 {
+		s = strings.ToValidUTF8(s[:500], "") + "..."
+	}
+	return strings.TrimSpace(s)
+}
+
+// hint returns what to do about a cause.
+func hint(err error) string {
+	var (
+		unknown           x509.UnknownAuthorityError
+		name              x509.HostnameError
+		invalid           x509.CertificateInvalidError
+		verify            *tls.CertificateVerificationError
+		notTLS            tls.RecordHeaderError
+		code, _, answered = result(err)
+	)
+	switch {
+	case errors.As(err, &unknown):
+		issuer := "an unknown authority"
+		if errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0 {
+			last := verify.UnverifiedCertificates[len(verify.UnverifiedCertificates)-1]
+			issuer = fmt.Sprintf("%q", last.Issuer)
+		}
+		return "the server's certificate was issued by " + issuer + ", which this machine does not trust: put that authority's certificate into the SSL_CA_PATH folder"
+	case errors.As(err, &name):
+		return "put a name into LDAP_URL that the server's certificate is made out to: " + strings.Join(names(name.Certificate), ", ")
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return "renew the server's certificate (it is valid until " + invalid.Cert.NotAfter.UTC().Format(time.DateOnly) + "), or set this machine's clock"
+	case errors.As(err, &notTLS):
+		return "the port does not speak TLS: use ldap:// with LDAP_STARTTLS, or ldaps:// with port 636"
+	case answered && (code == ldap.LDAPResultStrongAuthRequired || code == ldap.LDAPResultConfidentialityRequired):
+		return "the directory takes no passwords in clear: use ldaps:// in LDAP_URL, or set LDAP_STARTTLS"
+	case answered && code == ldap.LDAPResultNoSuchObject:
+		return "LDAP_BASE (or LDAP_BASE_GROUPS) must be a DN that the directory holds"
+	}
+	return ""
+}
+
+// names are what a certificate is made out to.
+func names(cert *x509.Certificate) []string {
+	all := append([]string(nil), cert.DNSNames...)
+	for _, ip := range cert.IPAddresses {
+		all = append(all, ip.String())
+	}
+	if len(all) == 0 {
+		all = append(all, cert.Subject.CommonName)
+	}
+	return all
+}

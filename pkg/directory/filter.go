@@ -1,0 +1,135 @@
+package directory
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+	"github.com/go-ldap/ldap/v3"
+)
+
+// placeholder is where a filter template takes its value.
+const placeholder = "{0}"
+
+// maxTemplate bounds a filter template, in octets: the parser recurses once a
+// parenthesis.
+const maxTemplate = 16 << 10
+
+// A Filter is a search filter (RFC 4515) with places for one value. It is the
+// one place of the house where a value is escaped for a filter. The zero
+// Filter is none at all.
+type Filter struct {
+	parts []string // the template, cut at its placeholders
+}
+
+// ParseFilter reads a template such as "(sAMAccountName={0})". It may hold any
+// number of {0}, or none, but each must stand in an assertion's value: a value
+// in the place of an attribute's name cannot be escaped. A template that is no
+// filter is an error that quotes it.
+func ParseFilter(template string) (Filter, error) {
+	if len(template) > maxTemplate {
+		return Filter{}, fmt.Errorf("parse filter %.40q...: longer than %d octets", template, maxTemplate)
+	}
+	f := Filter{parts: strings.Split(template, placeholder)}
+	// The sample starts and ends with what is no hexadecimal digit, so that a
+	// placeholder cannot complete an escape such as \2{0}.
+	sample := "zz-placeholder-zz"
+	for strings.Contains(template, sample) {
+		sample += "z"
+	}
+	packet, err := compile(f.With(sample))
+	if err != nil {
+		return Filter{}, fmt.Errorf("parse filter %q: %w", template, err)
+	}
+	if countValues(packet, sample) != f.Places() {
+		return Filter{}, fmt.Errorf("parse filter %q: %s must stand in a value, as in (uid=%s)", template, placeholder, placeholder)
+	}
+	return f, nil
+}
+
+// compile parses a filter. The library reports its own panics as success with
+// no packet at all.
+func compile(filter string) (*ber.Packet, error) {
+	packet, err := ldap.CompileFilter(filter)
+	if err != nil {
+		return nil, errors.New(strings.TrimPrefix(bare(err).Error(), "ldap: "))
+	}
+	if packet == nil {
+		return nil, errors.New("not a filter")
+	}
+	return packet, nil
+}
+
+// countValues counts the samples that stand in assertion values below p.
+func countValues(p *ber.Packet, sample string) int {
+	switch p.Tag {
+	case ldap.FilterAnd, ldap.FilterOr, ldap.FilterNot:
+		n := 0
+		for _, child := range p.Children {
+			n += countValues(child, sample)
+		}
+		return n
+	case ldap.FilterSubstrings:
+		n := 0
+		for _, part := range p.Children[1].Children {
+			n += strings.Count(text(part), sample)
+		}
+		return n
+	case ldap.FilterExtensibleMatch:
+		for _, child := range p.Children {
+			if child.Tag == ldap.MatchingRuleAssertionMatchValue {
+				return strings.Count(text(child), sample)
+			}
+		}
+		return 0
+	case ldap.FilterPresent:
+		return 0
+	default: // attribute, value
+		return strings.Count(text(p.Children[1]), sample)
+	}
+}
+
+func text(p *ber.Packet) string { return ber.DecodeString(p.Data.Bytes()) }
+
+// With returns the filter for value, whose every octet is taken literally:
+// it matches that value and nothing else, whatever it holds.
+func (f Filter) With(value string) string {
+	if len(f.parts) == 1 {
+		return f.parts[0]
+	}
+	return strings.Join(f.parts, ldap.EscapeFilter(value))
+}
+
+// String returns the template.
+func (f Filter) String() string { return strings.Join(f.parts, placeholder) }
+
+// Places returns how many places the template has for its value.
+func (f Filter) Places() int { return max(len(f.parts)-1, 0) }
+
+// IsZero reports whether there is no filter.
+func (f Filter) IsZero() bool { return len(f.parts) == 0 }
+
+// any returns one filter that matches what f matches for any of the values,
+// of which there must be at least one.
+func (f Filter) any(values []string) string {
+	if len(values) == 1 {
+		return f.With(values[0])
+	}
+	var b strings.Builder
+	b.WriteString("(|")
+	for _, v := range values {
+		b.WriteString(f.With(v))
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+// must parses a template of our own.
+func must(template string) Filter {
+	f, err := ParseFilter(template)
+	if err != nil {
+		panic(err) // a constant of this package; a test parses them all
+	}
+	return f
+}

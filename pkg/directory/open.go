@@ -1,0 +1,191 @@
+package directory
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// deniedFor is how long a refused service account is not tried again.
+const deniedFor = 30 * time.Second
+
+// What a root DSE may list.
+const (
+	startTLSOID = "1.3.6.1.4.1.1466.20037"
+	pagingOID   = ldap.ControlTypePaging
+	policyOID   = ldap.ControlTypeBeheraPasswordPolicy
+	inChain     = "1.2.840.113556.1.4.1941" // LDAP_MATCHING_RULE_IN_CHAIN
+)
+
+// openPlain opens a connection for the binds of users.
+func (c *Client) openPlain(ctx context.Context) (*conn, error) { return c.open(ctx, c.dial) }
+
+// openService opens a connection that is bound as the service account.
+func (c *Client) openService(ctx context.Context) (*conn, error) {
+	if err := c.recentlyDenied(); err != nil {
+		return nil, err
+	}
+	return c.open(ctx, c.dialService)
+}
+
+// open opens a connection to the first server that can be reached, beginning
+// with the one that last could.
+func (c *Client) open(ctx context.Context, dial func(context.Context, *server) (*conn, error)) (*conn, error) {
+	if c.servers.err != nil {
+		return nil, &Error{Doing: "connect to the directory", Err: c.servers.err, hint: "set LDAP_URL to ldap://host or ldaps://host"}
+	}
+	c.returnToFirst()
+	var failed unreachable
+	for _, s := range c.servers.order() {
+		cn, err := c.try(ctx, s, dial)
+		if err == nil {
+			if c.servers.choose(s, c.o.Now()) {
+				c.o.Log.Info("directory server changed", "server", s.url)
+			}
+			return cn, nil
+		}
+		failed = append(failed, err)
+		// The servers hold the same accounts: a second no would only bring the
+		// account nearer to being locked.
+		if code, _, ok := result(err); ok && code == ldap.LDAPResultInvalidCredentials || ctx.Err() != nil {
+			break
+		}
+	}
+	if len(failed) == 1 {
+		return nil, failed[0]
+	}
+	return nil, failed
+}
+
+// try opens a connection to one server, within the time that leaves others
+// theirs.
+func (c *Client) try(ctx context.Context, s *server, dial func(context.Context, *server) (*conn, error)) (*conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, overdue(openTimeout))
+	defer cancel()
+	ctx, closed := context.WithCancelCause(ctx)
+	defer closed(nil)
+	stop := context.AfterFunc(c.life, func() { closed(ErrClosed) })
+	defer stop()
+	return dial(ctx, s)
+}
+
+// dialService opens a connection to s and binds it as the service account.
+func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
+	cn, err := c.dial(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if c.o.BindUser != "" {
+		_, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SimpleBindResult, error) {
+			return l.SimpleBind(ldap.NewSimpleBindRequest(c.o.BindUser, string(c.o.BindPassword), nil))
+		})
+		if err != nil {
+			cn.kill()
+			return nil, c.deny(&Error{Doing: "bind as " + c.o.BindUser, Server: s.url, Err: inTime(ctx, err)})
+		}
+	}
+	if s.traits.Load() != nil {
+		return cn, nil
+	}
+	t, err := readTraits(ctx, cn)
+	if ctx.Err() != nil {
+		cn.kill()
+		return nil, &Error{Doing: "read the root DSE", Server: s.url, Err: context.Cause(ctx)}
+	}
+	s.traits.Store(t)
+	if err != nil { // a server that hangs up on the question is not asked it again
+		cn.kill()
+		return c.dialService(ctx, s)
+	}
+	return cn, nil
+}
+
+// readTraits asks a server what it can do. A server that does not say can
+// nothing of it.
+func readTraits(ctx context.Context, cn *conn) (*traits, error) {
+	found, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) {
+		return l.Search(rootDSE("supportedControl"))
+	})
+	if lost(err) || timedOut(err) {
+		return &traits{}, err
+	}
+	var t traits
+	if found == nil {
+		return &t, nil
+	}
+	for _, e := range found.Entries {
+		for _, oid := range e.GetEqualFoldAttributeValues("supportedControl") {
+			t.paging = t.paging || oid == pagingOID
+			t.policy = t.policy || oid == policyOID
+		}
+	}
+	return &t, nil
+}
+
+func rootDSE(attributes ...string) *ldap.SearchRequest {
+	return ldap.NewSearchRequest("", ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, int(openTimeout/time.Second), false,
+		"(objectClass=*)", attributes, nil)
+}
+
+// returnToFirst looks, without anybody waiting, whether the server of choice
+// is back.
+func (c *Client) returnToFirst() {
+	s := c.servers.probe(c.o.Now())
+	if s == nil {
+		return
+	}
+	if !c.spawn(func() {
+		cn, err := c.try(c.life, s, c.dialService)
+		c.servers.probed(c.o.Now())
+		if err != nil {
+			return // the next one to open a connection tries again, a minute from now
+		}
+		cn.kill()
+		if c.servers.choose(s, c.o.Now()) {
+			c.o.Log.Info("directory server changed", "server", s.url)
+		}
+	}) {
+		c.servers.probed(c.o.Now())
+	}
+}
+
+// spawn runs f in a goroutine that Close waits for; not after Close.
+func (c *Client) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.wait.Go(f)
+	return true
+}
+
+// deny remembers a refused service account.
+func (c *Client) deny(err *Error) error {
+	code, _, ok := result(err.Err)
+	if !ok || code != ldap.LDAPResultInvalidCredentials {
+		return err
+	}
+	err.hint = "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
+	c.denied.Lock()
+	defer c.denied.Unlock()
+	c.denied.until, c.denied.err = c.o.Now().Add(deniedFor), err
+	return err
+}
+
+func (c *Client) recentlyDenied() error {
+	c.denied.Lock()
+	defer c.denied.Unlock()
+	if c.o.Now().Before(c.denied.until) {
+		return c.denied.err
+	}
+	return nil
+}
+
+// forgive lets a refused service account be tried at once.
+func (c *Client) forgive() {
+	c.denied.Lock()
+	defer c.denied.Unlock()
+	c.denied.until = time.Time{}
+}

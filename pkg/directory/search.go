@@ -1,0 +1,219 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ad-ldap-connector/pkg/identity"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// pageSize is how many entries a paged search asks for at a time: half of
+// Active Directory's MaxPageSize.
+const pageSize = 500
+
+// everything asks for all user attributes (RFC 4511, section 4.5.1.8).
+const everything = "*"
+
+// An answer is what a search came to.
+type answer struct {
+	entries []*ldap.Entry
+	server  string
+	// cut is the result with which the server stopped before the end, a size
+	// or time limit, or nil. What else a server answers is an error.
+	cut error
+}
+
+// Find returns the entry of the user that UserFilter finds below BaseDN. None,
+// or more than one, is an *identity.Refusal: who logs in must be certain.
+func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, error) {
+	if username == "" { // no name is anybody's, and (cn=**) is no filter
+		return nil, &identity.Refusal{Reason: identity.WrongUsername, Detail: "the username is empty"}
+	}
+	filter := c.o.UserFilter.With(username)
+	// Two are enough to know that it is not one.
+	a, err := c.search(ctx, c.request(c.o.BaseDN, filter, 2, everything), c.o.Timeout)
+	identity.Note(ctx, a.server, noted(filter, c.o.BaseDN, len(a.entries)))
+	code, _, cut := result(a.cut)
+	switch {
+	case err != nil:
+		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, err)
+	case len(a.entries) > 1 || code == ldap.LDAPResultSizeLimitExceeded:
+		return nil, &identity.Refusal{Reason: identity.WrongUsername, Detail: "2 or more entries match"}
+	case cut: // there may be a second one
+		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, a.cut)
+	case len(a.entries) == 0:
+		return nil, &identity.Refusal{Reason: identity.WrongUsername}
+	}
+	return entry(a.entries[0]), nil
+}
+
+// Search returns the users that match q.Text, or all, at most q.Limit when it
+// is above 0. What a server's own limit leaves of them is an answer too.
+func (c *Client) Search(ctx context.Context, q identity.Query) ([]*identity.Entry, error) {
+	filter := c.o.SearchAllFilter.With("")
+	if q.Text != "" {
+		filter = c.o.SearchFilter.With(q.Text)
+	}
+	found, err := c.list(ctx, c.request(c.o.BaseDN, filter, 0, everything), q.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return entries(found), nil
+}
+
+// list runs a search whose answer may be partial.
+func (c *Client) list(ctx context.Context, req *ldap.SearchRequest, limit int) ([]*ldap.Entry, error) {
+	a, err := c.searchMany(ctx, req, c.o.Timeout, limit)
+	identity.Note(ctx, a.server, noted(req.Filter, req.BaseDN, len(a.entries)))
+	if code, _, cut := result(a.cut); err == nil && cut && code != ldap.LDAPResultSizeLimitExceeded && len(a.entries) == 0 {
+		err = a.cut
+	}
+	if err != nil {
+		return nil, fault("search "+req.Filter+" under "+req.BaseDN, a.server, err)
+	}
+	return a.entries, nil
+}
+
+func noted(filter, base string, n int) string {
+	return fmt.Sprintf("%s under %s: %d found", filter, base, n)
+}
+
+// request is a search of everything below base.
+func (c *Client) request(base, filter string, limit int, attributes ...string) *ldap.SearchRequest {
+	return ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, limit, 0, false, filter, attributes, nil)
+}
+
+// search runs one search, and once more on a new connection when the first was
+// lost over it. Continuation references are left alone (RFC 4511, section
+// 4.5.3): what lies elsewhere is not this directory.
+func (c *Client) search(ctx context.Context, req *ldap.SearchRequest, timeout time.Duration) (answer, error) {
+	req.TimeLimit = seconds(timeout)
+	var after uint64
+	for try := 0; ; try++ {
+		cn, err := c.shared.get(ctx, after)
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := c.searchOn(ctx, cn, req, timeout)
+		c.shared.put(cn, err, c.o.Now())
+		if !lost(err) || try > 0 || ctx.Err() != nil {
+			return a, err
+		}
+		after = c.newest()
+	}
+}
+
+func (c *Client) searchOn(ctx context.Context, cn *conn, req *ldap.SearchRequest, timeout time.Duration) (answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, overdue(timeout))
+	defer cancel()
+	found, err := multiplex(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) { return l.Search(req) })
+	return answered(cn, found, err)
+}
+
+// answered sorts the outcome of a search.
+func answered(cn *conn, found *ldap.SearchResult, err error) (answer, error) {
+	a := answer{server: cn.server.url}
+	if found != nil {
+		a.entries = found.Entries
+	}
+	if code, _, ok := result(err); ok && isCut(code) {
+		a.cut, err = err, nil
+	}
+	if err != nil {
+		a.entries = nil
+	}
+	return a, err
+}
+
+// isCut reports whether a result ends a search whose entries so far are right.
+func isCut(code uint16) bool {
+	return code == ldap.LDAPResultSizeLimitExceeded || code == ldap.LDAPResultTimeLimitExceeded || code == ldap.LDAPResultAdminLimitExceeded
+}
+
+// searchMany runs a search for at most limit entries, or all when limit is 0
+// or less, in pages where there may be more than a server gives at once.
+func (c *Client) searchMany(ctx context.Context, req *ldap.SearchRequest, timeout time.Duration, limit int) (answer, error) {
+	if limit > 0 && limit <= pageSize {
+		req.SizeLimit = limit
+		a, err := c.search(ctx, req, timeout)
+		// A server need not heed the limit; Samba does not.
+		a.entries = a.entries[:min(limit, len(a.entries))]
+		return a, err
+	}
+	return c.searchPages(ctx, req, timeout, limit)
+}
+
+// searchPages reads a search page by page (RFC 2696) on a connection of its
+// own: a cookie is good only on the connection it came from, and OpenLDAP
+// keeps no more than one per connection.
+func (c *Client) searchPages(ctx context.Context, req *ldap.SearchRequest, timeout time.Duration, limit int) (answer, error) {
+	req.TimeLimit = seconds(timeout)
+	var after uint64
+	for try := 0; ; try++ {
+		cn, err := c.work.get(ctx, after)
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := c.pagesOn(ctx, cn, req, timeout, limit)
+		if limit > 0 && len(a.entries) >= limit {
+			cn.kill() // the server may be keeping the rest for us
+		}
+		c.work.put(cn, err, c.o.Now())
+		if !lost(err) || try > 0 || ctx.Err() != nil {
+			return a, err
+		}
+		after = c.newest()
+	}
+}
+
+func (c *Client) pagesOn(ctx context.Context, cn *conn, req *ldap.SearchRequest, timeout time.Duration, limit int) (answer, error) {
+	all := answer{server: cn.server.url}
+	page := ldap.NewControlPaging(pageSize)
+	req.Controls = nil
+	if t := cn.server.traits.Load(); t != nil && t.paging {
+		req.Controls = []ldap.Control{page}
+	} else {
+		req.SizeLimit = max(limit, 0)
+	}
+	for {
+		a, err := pageOn(ctx, cn, req, timeout, page)
+		if err != nil {
+			return answer{server: all.server}, err
+		}
+		all.entries, all.cut = append(all.entries, a.entries...), a.cut
+		if limit > 0 && len(all.entries) >= limit {
+			all.entries = all.entries[:limit]
+			return all, nil
+		}
+		if all.cut != nil || len(page.Cookie) == 0 {
+			return all, nil
+		}
+	}
+}
+
+// pageOn reads one page, and leaves the cookie of the next in page.
+func pageOn(ctx context.Context, cn *conn, req *ldap.SearchRequest, timeout time.Duration, page *ldap.ControlPaging) (answer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, overdue(timeout))
+	defer cancel()
+	found, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) { return l.Search(req) })
+	previous := page.Cookie
+	page.SetCookie(nil)
+	a, err := answered(cn, found, err)
+	if err != nil || a.cut != nil {
+		return a, err
+	}
+	if next, ok := ldap.FindControl(found.Controls, pagingOID).(*ldap.ControlPaging); ok {
+		if len(next.Cookie) > 0 && len(a.entries) == 0 && string(next.Cookie) == string(previous) {
+			return a, errors.New("the server repeats an empty page")
+		}
+		page.SetCookie(next.Cookie)
+	}
+	return a, nil
+}
+
+// seconds is a time limit as the protocol has it.
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
