@@ -1,0 +1,52 @@
+# Every target uses the toolchain that go.mod names, also where another one is
+# installed.
+export GOTOOLCHAIN = auto
+export CGO_ENABLED = 0
+
+CACHE ?= $(HOME)/.cache/connector-ci
+TOOLS  = $(CACHE)/bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.0-dev)
+LDFLAGS = -s -w -X main.version=$(VERSION)
+TARGETS = linux/amd64 linux/386 linux/arm64 windows/amd64 windows/386 windows/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: build test lab race vet lint vuln cross fuzz bench clean
+
+build: ## bin/connector for this machine
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/connector ./cmd/connector
+
+test: lab ## all tests, against real servers where they can be had
+	testdata/lab/test.sh
+
+lab: ## install the servers the tests talk to, if this user may
+	@testdata/lab/install.sh
+
+race: ## all tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+vet: ## vet for every system
+	for os in linux windows darwin; do echo "vet $$os"; GOOS=$$os go vet ./... ./testdata/lab || exit 1; done
+
+cross: ## build for every target
+	for t in $(TARGETS); do echo "build $$t"; \
+	  GOOS=$${t%/*} GOARCH=$${t#*/} go build -trimpath -ldflags '$(LDFLAGS)' -o bin/connector-$${t%/*}-$${t#*/} ./cmd/connector || exit 1; done
+
+lint: $(TOOLS)/golangci-lint ## the project's linters
+	$(TOOLS)/golangci-lint run ./...
+
+vuln: $(TOOLS)/govulncheck ## known vulnerabilities, if a database can be had
+	testdata/lab/vuln.sh $(TOOLS)/govulncheck $(CACHE)
+
+fuzz: ## every fuzz test for FUZZTIME (default 20s)
+	testdata/lab/fuzz.sh
+
+bench: ## benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+$(TOOLS)/govulncheck:
+	GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+clean:
+	rm -rf bin dist

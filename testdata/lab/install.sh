@@ -1,0 +1,38 @@
+#!/bin/sh
+# Installs the servers and programs that the tests talk to, where it may: on
+# Debian, as root. Elsewhere it says what is missing; the tests that need it
+# say so too, and are skipped.
+set -eu
+missing=
+need() { # need PROGRAM PACKAGE...
+	program=$1
+	shift
+	PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null 2>&1 || missing="$missing $*"
+}
+need slapd slapd slapd-contrib
+need ldapsearch ldap-utils
+need tinyproxy tinyproxy
+need squid squid
+need htpasswd apache2-utils
+need chromium chromium
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+	echo "lab: not installed here, and their tests are skipped:$missing" >&2
+	echo "lab: on Debian, as root: apt-get install$missing" >&2
+	exit 0
+fi
+# Servers are started by the tests alone, each with its own files.
+if [ ! -x /usr/sbin/policy-rc.d ]; then
+	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+	chmod +x /usr/sbin/policy-rc.d
+fi
+echo "lab: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+# shellcheck disable=SC2086 # a list of packages
+if ! { apt-get update && apt-get -y -o DPkg::Lock::Timeout=900 install --no-install-recommends $missing; } >"$log" 2>&1; then
+	tail -n 20 "$log" >&2
+	rm -f "$log"
+	exit 1
+fi
+rm -f "$log"

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Runs all tests and says what was skipped, and why. With CI=true, or with
+# CONNECTOR_TEST_REQUIRE=1, a test that lacks its server fails instead. The
+# race detector is on where there is a C compiler.
+set -eu
+[ "${CI:-}" != true ] || export CONNECTOR_TEST_REQUIRE=1
+race=
+if command -v "${CC:-cc}" >/dev/null 2>&1; then
+	race=-race
+	export CGO_ENABLED=1
+else
+	echo "test: no C compiler, so without the race detector" >&2
+fi
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+code=0
+go test $race -timeout 20m -v "$@" ./... >"$out" 2>&1 || code=$?
+if [ "$code" != 0 ]; then
+	grep -vE '^(=== |\s*--- (PASS|SKIP))' "$out" || true
+else
+	grep -E '^(ok|FAIL|\?)' "$out" || true
+fi
+awk '/^ *--- (PASS|FAIL|SKIP): [^\/]*$/ { n[$2]++ } END { printf "%d passed, %d failed, %d skipped\n", n["PASS:"], n["FAIL:"], n["SKIP:"] }' "$out"
+if grep -qE '^ *--- SKIP' "$out"; then
+	echo "skipped:"
+	grep -A2 -E '^ *--- SKIP' "$out" | grep -v '^--$' | grep -vE -- '--- (PASS|FAIL)' || true
+	[ "${CONNECTOR_TEST_REQUIRE:-}" != 1 ] || code=1
+fi
+exit "$code"
