@@ -194,7 +194,9 @@ func decodeCall(data []byte, into any) error {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	return io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	unhurried(w)
+	return data, err
 }
 
 func bodyStatus(err error) int {

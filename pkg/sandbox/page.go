@@ -1,37 +1,140 @@
 package sandbox
 
 import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed" // the page, its style and its script
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"html/template"
 	"net/http"
+	"strings"
 	"time"
 )
 
-// agentJSON is an agent as the API shows it.
-type agentJSON struct {
-	ID         string    `json:"id"`
-	Connection string    `json:"connection"`
-	Remote     string    `json:"remote"`
-	Since      time.Time `json:"since"`
-	Thumbprint string    `json:"thumbprint"`
-	Version    string    `json:"version"`
-	Asked      int       `json:"asked"`
-	Answered   int       `json:"answered"`
-	LastMs     int64     `json:"lastMs"`
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+	//go:embed page.js
+	pageJS string
+
+	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+		"short": func(thumbprint string) string { return thumbprint[:min(8, len(thumbprint))] },
+		"date":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	}).Parse(pageHTML))
+
+	// Only this style and this script may run in the page, and it may talk to
+	// nobody but the sandbox: a profile with markup in it stays text.
+	pagePolicy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; img-src data:; " +
+		"connect-src 'self'; form-action 'self'; style-src 'sha256-" + hashOf(pageCSS) + "'; script-src 'sha256-" + hashOf(pageJS) + "'"
+)
+
+func hashOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func (c *Cloud) agentsJSON() map[string][]agentJSON {
-	list := []agentJSON{}
-	for _, a := range c.Agents() {
-		list = append(list, agentJSON{
-			a.ID, a.Connection, a.Remote, a.Since, a.Thumbprint, a.Version, a.Asked, a.Answered,
-			a.LastLatency.Round(time.Millisecond).Milliseconds(),
-		})
+// pageData is what the page shows.
+type pageData struct {
+	Style       template.CSS
+	Script      template.JS
+	Agents      []agentJSON
+	Connections []string
+	Username    string
+	Connection  string
+	Outcome     *pageOutcome // nil before a login was tried
+}
+
+// pageOutcome is how a login ended.
+type pageOutcome struct {
+	Kind   string // accepted, refused, fault
+	Says   string
+	Detail string // the reply, indented
+}
+
+func (c *Cloud) servePage(w http.ResponseWriter, _ *http.Request) {
+	c.showPage(w, http.StatusOK, pageData{})
+}
+
+// serveLogin tries a login for a page without a script. The password is not
+// shown again.
+func (c *Cloud) serveLogin(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxCall)
+	if err := r.ParseForm(); err != nil {
+		err = errors.New("read the form: it is too long or damaged") // the cause may quote what was typed
+		c.showPage(w, http.StatusBadRequest, pageData{Outcome: &pageOutcome{Kind: "fault", Says: sentence(err)}})
+		return
 	}
-	return map[string][]agentJSON{"agents": list}
+	unhurried(w)
+	request := Request{
+		Connection: r.PostForm.Get("connection"),
+		Username:   r.PostForm.Get("username"),
+		Password:   r.PostForm.Get("password"),
+	}
+	data := pageData{Username: request.Username, Connection: request.Connection}
+	response, err := c.Request(r.Context(), "authenticate_user", request)
+	if err != nil {
+		data.Outcome = &pageOutcome{Kind: "fault", Says: sentence(err)}
+		c.showPage(w, requestStatus(err), data)
+		return
+	}
+	data.Outcome = outcomeOf(response)
+	c.showPage(w, http.StatusOK, data)
 }
 
-func (c *Cloud) serveAgents(w http.ResponseWriter, _ *http.Request) {
-	answerJSON(w, http.StatusOK, c.agentsJSON())
+func outcomeOf(response Response) *pageOutcome {
+	var reply struct {
+		Err *struct {
+			Name    string `json:"name"`
+			Message string `json:"message"`
+		} `json:"err"`
+		Profile json.RawMessage `json:"profile"`
+	}
+	// An agent of another make may answer anything; it is shown as it is.
+	err := json.Unmarshal(response.Reply, &reply)
+	by := " by " + response.Agent + " in " + response.Took.Round(time.Millisecond).String()
+	outcome := &pageOutcome{Kind: "fault", Says: "Answered" + by + ", with neither a profile nor an error"}
+	switch {
+	case err != nil:
+	case reply.Err != nil && reply.Err.Name != "":
+		outcome.Kind, outcome.Says = "refused", "Refused"+by+": "+reply.Err.Message
+	case reply.Err != nil:
+		outcome.Says = "A fault, told" + by + ": " + reply.Err.Message
+	case reply.Profile != nil:
+		outcome.Kind, outcome.Says = "accepted", "Accepted"+by
+	}
+	var text bytes.Buffer
+	if json.Indent(&text, response.Reply, "", "  ") != nil {
+		text.Reset()
+		text.Write(response.Reply)
+	}
+	outcome.Detail = text.String()
+	return outcome
 }
-func (c *Cloud) serveEvents(_ http.ResponseWriter, _ *http.Request) {}
-func (c *Cloud) servePage(_ http.ResponseWriter, _ *http.Request)   {}
-func (c *Cloud) serveLogin(_ http.ResponseWriter, _ *http.Request)  {}
+
+// sentence makes an error's text one for people.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+func (c *Cloud) showPage(w http.ResponseWriter, status int, data pageData) {
+	data.Style, data.Script = template.CSS(pageCSS), template.JS(pageJS)
+	data.Agents = c.agentsJSON().Agents
+	for _, cc := range c.list() {
+		data.Connections = append(data.Connections, cc.Name)
+	}
+	var page bytes.Buffer
+	if err := pageTemplate.Execute(&page, data); err != nil {
+		c.log.Error("page not written", "err", err)
+		answerError(w, http.StatusInternalServerError, errors.New("write the page"))
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // whoever hung up does not want to know
+}
