@@ -246,5 +246,5 @@ func (s style) indented(value []byte) []byte {
 	if err := json.Indent(&buf, value, s.indent, s.indent); err != nil {
 		return value // valid JSON otherwise: the caller made it
 	}
-	return bytes.ReplaceAll(buf.Bytes(), []byte("\n"), []byte(s.newline))
+	return bytes.ReplaceAll(bytes.TrimSpace(buf.Bytes()), []byte("\n"), []byte(s.newline))
 }

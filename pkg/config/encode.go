@@ -34,7 +34,7 @@ func (c Config) Encode() ([]byte, error) {
 		edits = append(edits, edit{k.Name, value})
 	}
 	names := sortedKeys(l.extra)
-	slices.SortFunc(names, func(a, b string) int { return l.extra[a].order - l.extra[b].order })
+	slices.SortStableFunc(names, func(a, b string) int { return l.extra[a].order - l.extra[b].order })
 	for _, name := range names {
 		edits = append(edits, edit{name, l.extra[name].raw})
 	}

@@ -40,24 +40,22 @@ func (c Config) WithEnv(environ []string) (Config, error) {
 		c.own().envOnly = true
 	}
 	l := c.own()
-	take := func(k *Key, name string) {
+	take := func(k *Key, name string) bool {
 		value, ok := vars[name]
 		if !ok {
-			return
+			return false
 		}
 		l.env[name] = value
 		if k.field != nil {
 			delete(l.notes, k.Name)
 			c.load(k, value, "the environment")
 		}
-	}
-	if realm := byName["REALM"]; realm != nil {
-		take(realm, "REALM") // first: it names a key
+		return true
 	}
 	for i := range table {
 		k := &table[i]
 		for _, alias := range k.aliases {
-			if take(k, alias); k.fromEnv(l) {
+			if take(k, alias) {
 				l.notes[k.Name] = append(l.notes[k.Name], fmt.Sprintf("the variable %s is now called %s: rename it", alias, k.Name))
 			}
 		}

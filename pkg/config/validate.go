@@ -34,6 +34,9 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// overTLS reports whether a directory's URL asks for TLS from the start.
+func overTLS(url string) bool { return strings.HasPrefix(strings.ToLower(url), "ldaps://") }
+
 // together returns the faults that no key has alone.
 func (c *Config) together() (faults []*FieldError) {
 	add := func(bad bool, key, problem, remedy string) {
@@ -61,7 +64,7 @@ func (c *Config) together() (faults []*FieldError) {
 
 	tls := true
 	for _, u := range d.URLs {
-		secure := strings.HasPrefix(strings.ToLower(u), "ldaps://")
+		secure := overTLS(u)
 		tls = tls && secure
 		add(secure && d.StartTLS, "LDAP_STARTTLS", quote(u)+" has TLS from the start",
 			"write ldap:// for StartTLS, or unset LDAP_STARTTLS")

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -107,13 +108,11 @@ func (c *Config) weak() map[string]string {
 	say(c.Groups.Cache == 0, "GROUPS_CACHE_SECONDS", "0 used to mean for ever, and now turns the cache of groups off")
 	say(c.Groups.Nested && c.Groups.Filter == Default().Groups.Filter, "GROUPS_NESTED", "the default LDAP_SEARCH_GROUPS follows nesting already: further searches only take time")
 
-	plain := false
-	for _, u := range c.Directory.URLs {
-		plain = plain || len(u) > 7 && u[:7] == "ldap://"
-	}
-	plain = plain && !c.Directory.StartTLS
+	plain := !c.Directory.StartTLS && slices.ContainsFunc(c.Directory.URLs, func(u string) bool { return !overTLS(u) })
 	say(plain && !c.Directory.RequireTLS, "LDAP_URL", "passwords cross the network in the clear; write ldaps://, or set LDAP_STARTTLS")
 	say(plain && c.Directory.UnicodePassword && c.Policy.WriteBack, "ENABLE_ACTIVE_DIRECTORY_UNICODE_PASSWORD", "Active Directory takes new passwords over TLS only; write ldaps:// in LDAP_URL, or set LDAP_STARTTLS")
+	say(c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && c.Directory.Anonymous,
+		"LDAP_BIND_USER", "it has no password, so the directory is searched without an account")
 	say(c.Directory.BindUser == "" && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_USER", "it is missing, so the password of a service account has no use")
 
 	for key, filter := range map[string]string{
