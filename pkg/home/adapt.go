@@ -1,0 +1,38 @@
+package home
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Adapt changes what belongs to the machine that the archive came from to suit
+// the one named hostname, and returns a sentence for each change. SERVER_URL is
+// changed only when it is what a connector chooses by itself, http://HOST:PORT;
+// any other is the address of a load balancer, and the same on all nodes. PORT
+// stays.
+func (a *Archive) Adapt(hostname string) []string {
+	var said []string
+	if old := a.Config.Tenant.ServerURL; hostname != "" && isOwnAddress(old, hostname, a.Config.SignIn.Port) {
+		a.Config.Tenant.ServerURL = "http://" + net.JoinHostPort(hostname, strconv.Itoa(a.Config.SignIn.Port))
+		said = append(said, fmt.Sprintf("SERVER_URL was %s, another machine's own address, and is now %s; set it back if a load balancer answers there.", old, a.Config.Tenant.ServerURL))
+	}
+	const rule = "FIREWALL_RULE_CREATED"
+	if a.Config.Source(rule) == "file" {
+		if err := a.Config.Unset(rule); err == nil { // the key may be in a file, so this cannot fail
+			said = append(said, rule+" was removed: the firewall of this machine has no such rule yet.")
+		}
+	}
+	return said
+}
+
+// isOwnAddress reports whether address is the one that a connector on another
+// host gives itself. A host name never is an IP address.
+func isOwnAddress(address, hostname string, port int) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "http" && u.User == nil && u.RawQuery == "" && u.Fragment == "" &&
+		(u.Path == "" || u.Path == "/") && u.Port() == strconv.Itoa(port) &&
+		u.Hostname() != "" && net.ParseIP(u.Hostname()) == nil && !strings.EqualFold(u.Hostname(), hostname)
+}

@@ -1,0 +1,157 @@
+package home
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/keys"
+)
+
+// Export writes the archive that makes another node of this one: a zip of
+// config.json, lib/profileMapper.js (when there is a mapper), certs/cert.key
+// and certs/cert.pem, which the existing connector can import too. It holds the
+// private key in the clear. Nothing is written unless all of it is good: the
+// configuration parses, key and certificate belong together, and the sealed
+// password opens. The same files give the same bytes.
+//
+// The configuration is the file as it lies there, without what c has from the
+// environment. In env-only mode it is made of all that c has.
+func (h *Home) Export(w io.Writer, c config.Config) error {
+	archive, err := h.archive(c)
+	if err != nil {
+		return fmt.Errorf("export %s: %w", h.dir, err)
+	}
+	if _, err := w.Write(archive); err != nil {
+		return fmt.Errorf("export %s: write the archive: %w", h.dir, err)
+	}
+	return nil
+}
+
+func (h *Home) archive(c config.Config) ([]byte, error) {
+	pair, err := h.Keys(c)
+	if err != nil {
+		return nil, err
+	}
+	script, source, err := h.Mapper(c)
+	if err != nil {
+		return nil, err
+	}
+	var conf config.Config
+	var data []byte
+	if c.EnvOnly() {
+		if conf, err = written(c, pair); err == nil {
+			data, err = conf.Encode()
+		}
+	} else if conf, err = h.fileConfig(); err == nil {
+		data, err = h.exported(&conf, source)
+	}
+	if err == nil {
+		err = opens(conf, pair)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A script in the file's PROFILE_MAPPER travels inside config.json, and the
+	// file that it overrules as it is.
+	if conf.Mapper.Source != "" {
+		file, err := h.read(mapperFile)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		script = string(file)
+	}
+	cert, key := pair.PEM()
+	return pack(
+		file{configFile, data},
+		file{mapperFile, []byte(script)},
+		file{keyFile, key},
+		file{certFile, cert},
+	)
+}
+
+// exported returns config.json as it lies there. Only when PROFILE_MAPPER_FILE
+// names a file that no archive has room for, it is changed: the script then
+// travels as lib/profileMapper.js, where the other node finds it by itself.
+func (h *Home) exported(conf *config.Config, mapper string) ([]byte, error) {
+	if conf.Mapper.File == "" || conf.Mapper.Source != "" || mapper == h.Path(mapperFile) {
+		data, err := h.read(configFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: nothing is configured yet", err)
+		}
+		return data, err
+	}
+	if err := conf.Unset("PROFILE_MAPPER_FILE"); err != nil {
+		return nil, err
+	}
+	return conf.Encode()
+}
+
+// written turns a configuration that lives in the environment into one for a
+// file. What the archive has files for is left out, and a password in the clear
+// is sealed.
+func written(c config.Config, pair *keys.Pair) (config.Config, error) {
+	f := config.Default()
+	f.Tenant, f.Directory, f.Groups, f.Policy, f.SignIn = c.Tenant, c.Directory, c.Groups, c.Policy, c.SignIn
+	f.Network, f.Mapper, f.Agent = c.Network, c.Mapper, c.Agent
+	f.Mapper.Source, f.Mapper.File = "", ""
+	if password := string(f.Directory.BindPassword); password != "" {
+		sealed, err := pair.Seal(password)
+		if err != nil {
+			return config.Config{}, fmt.Errorf("LDAP_BIND_PASSWORD: %w", err)
+		}
+		f.Directory.BindPassword, f.Directory.BindCredentials = "", config.Secret(sealed)
+	}
+	return f, nil
+}
+
+// opens checks that the sealed password can be used with the key. One in the
+// clear overrules it.
+func opens(c config.Config, pair *keys.Pair) error {
+	if c.Directory.BindCredentials == "" || c.Directory.BindPassword != "" {
+		return nil
+	}
+	if _, err := pair.Open(string(c.Directory.BindCredentials)); err != nil {
+		return fmt.Errorf("LDAP_BIND_CREDENTIALS and the private key: %w", err)
+	}
+	return nil
+}
+
+type file struct {
+	name string
+	data []byte
+}
+
+// pack makes a zip of the files that have something in them. Its times are
+// fixed, so that equal files make equal bytes.
+func pack(files ...file) ([]byte, error) {
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	for _, f := range files {
+		if len(f.data) == 0 {
+			continue
+		}
+		header := &zip.FileHeader{
+			Name:     f.name,
+			Method:   zip.Deflate,
+			Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), // the first that a zip can name
+		}
+		header.SetMode(0o600)
+		w, err := z.CreateHeader(header)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.data); err != nil {
+			return nil, err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}

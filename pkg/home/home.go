@@ -1,0 +1,216 @@
+// Package home is where the connector's files live on this system, and the
+// only code that reads or writes them: the configuration, the key pair, the
+// profile mapper and the state of one connector, in one folder with the names
+// that the existing connector gave them. What it writes is there whole or not
+// at all, whatever stops the process meanwhile.
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/keys"
+)
+
+// The files of a home, with slashes on every system. The first four are as the
+// existing connector lays them down, and travel in an archive.
+const (
+	configFile = "config.json"
+	mapperFile = "lib/profileMapper.js"
+	keyFile    = "certs/cert.key"
+	certFile   = "certs/cert.pem"
+
+	stateFolder   = "state"
+	backupsFolder = "backups"
+	libFolder     = "lib"
+)
+
+// maxFile bounds each file that is read, in bytes. A mapper is the largest, and
+// is a script that somebody wrote by hand.
+const maxFile = 4 << 20
+
+// A Home is one connector's folder. It holds nothing open, so that the folder
+// can be moved or removed, and is safe for concurrent use by any number of
+// goroutines and processes.
+type Home struct {
+	dir     string
+	environ []string
+	now     func() time.Time
+}
+
+// Open returns the home in dir, or the system's own when dir is "". The folder
+// need not exist, and is not made: Create does that. The environment, in the
+// form of os.Environ, is the layer that Config puts above the file.
+//
+// A replacement that was interrupted is finished or discarded here, and
+// leftovers of interrupted writes are removed. An error means that a half-done
+// replacement could not be settled, so that the files may not fit together.
+func Open(dir string, environ []string) (*Home, error) {
+	if dir == "" {
+		dir = systemDir("")
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the home %s: %w", dir, err)
+	}
+	h := &Home{dir: abs, environ: environ, now: time.Now}
+	if err := h.settle(); err != nil {
+		return nil, err
+	}
+	h.sweep()
+	return h, nil
+}
+
+// Dir returns the absolute path of the folder.
+func (h *Home) Dir() string { return h.dir }
+
+// Path returns the path of a file below the home.
+func (h *Home) Path(name ...string) string {
+	return filepath.Join(append([]string{h.dir}, name...)...)
+}
+
+// Exists reports whether the folder is there.
+func (h *Home) Exists() bool {
+	info, err := os.Stat(h.dir)
+	return err == nil && info.IsDir()
+}
+
+// Create makes the folder, and those above it, if need be. The home is for its
+// owner alone: mode 0700, and on Windows the system, the administrators and
+// whoever made it. A home that is already there is tightened to that, unless
+// it holds other things than a connector and might be anybody's.
+func (h *Home) Create() error {
+	if filepath.Dir(h.dir) == h.dir {
+		return fmt.Errorf("create the home %s: it is the root of a file system", h.dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(h.dir), 0o755); err != nil {
+		return fmt.Errorf("create the home %s: %w", h.dir, err)
+	}
+	switch err := os.Mkdir(h.dir, 0o700); {
+	case err == nil:
+	case !errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("create the home %s: %w", h.dir, cause(err))
+	case !h.Exists():
+		return fmt.Errorf("create the home %s: it is a file, not a folder", h.dir)
+	case !holdsConnector(h.dir) && !isEmpty(h.dir):
+		return nil
+	}
+	if err := tighten(h.dir); err != nil {
+		return fmt.Errorf("keep others out of the home %s: %w", h.dir, cause(err))
+	}
+	return nil
+}
+
+// holdsConnector reports whether a connector was configured in dir.
+func holdsConnector(dir string) bool {
+	for _, name := range []string{configFile, keyFile} {
+		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func isEmpty(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // read only
+	_, err = f.Readdirnames(1)
+	return errors.Is(err, io.EOF)
+}
+
+// Config returns the configuration: the defaults, the file config.json (when
+// there is one) and the environment, each above the one before. With
+// OVERRIDE_CONFIG=false in the environment the file is not even read.
+func (h *Home) Config() (config.Config, error) {
+	bare, err := config.Default().WithEnv(h.environ)
+	if err == nil && bare.EnvOnly() {
+		return bare, nil
+	}
+	c, err := h.fileConfig()
+	if err != nil {
+		return config.Config{}, err
+	}
+	if c, err = c.WithEnv(h.environ); err != nil {
+		return config.Config{}, fmt.Errorf("read the environment: %w", err)
+	}
+	return c, nil
+}
+
+// fileConfig is config.json without the environment.
+func (h *Home) fileConfig() (config.Config, error) {
+	data, err := h.read(configFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return config.Config{}, err
+	}
+	c, err := config.Parse(data)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("read %s: %w", h.Path(configFile), err)
+	}
+	return c, nil
+}
+
+// SaveConfig writes config.json: what was in the file that c was read from,
+// with the changes made to c since. In env-only mode nothing is written.
+func (h *Home) SaveConfig(c config.Config) error {
+	if c.EnvOnly() {
+		return nil
+	}
+	data, err := c.Encode()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", h.Path(configFile), err)
+	}
+	return h.write(configFile, data)
+}
+
+// Keys returns the key pair: each half from AUTH_CERT or AUTH_CERT_KEY of c if
+// set, else from certs/cert.pem or certs/cert.key. The error is an
+// fs.ErrNotExist when there is neither half, so that a pair may be generated; a
+// half that is missing alone is another fault, because a new pair would then
+// lock out what the other half was in use for.
+func (h *Home) Keys(c config.Config) (*keys.Pair, error) {
+	cert, certName, certErr := h.half(c.Keys.Certificate, "AUTH_CERT", certFile)
+	key, keyName, keyErr := h.half(string(c.Keys.Key), "AUTH_CERT_KEY", keyFile)
+	noCert, noKey := errors.Is(certErr, fs.ErrNotExist), errors.Is(keyErr, fs.ErrNotExist)
+	switch {
+	case noCert && noKey:
+		return nil, fmt.Errorf("read the key pair in %s: there is none: %w", h.Path("certs"), fs.ErrNotExist)
+	case noCert && keyErr == nil:
+		return nil, fmt.Errorf("read the key pair: the private key is in %s, but there is no certificate %s", keyName, certName)
+	case noKey && certErr == nil:
+		return nil, fmt.Errorf("read the key pair: the certificate is in %s, but there is no private key %s", certName, keyName)
+	}
+	if err := errors.Join(certErr, keyErr); err != nil {
+		return nil, err
+	}
+	pair, err := keys.Parse(cert, key)
+	if err != nil {
+		return nil, fmt.Errorf("in %s and %s: %w", certName, keyName, err)
+	}
+	return pair, nil
+}
+
+func (h *Home) half(text, variable, file string) (data []byte, name string, err error) {
+	if text != "" {
+		return []byte(text), variable, nil
+	}
+	data, err = h.read(file)
+	return data, h.Path(file), err
+}
+
+// SaveKeys writes certs/cert.pem and certs/cert.key, both or neither. A
+// different pair that was there is kept under backups/: what was sealed with it
+// can be opened with nothing else.
+func (h *Home) SaveKeys(p *keys.Pair) error {
+	cert, key := p.PEM()
+	_, err := h.replace(files{certFile: cert, keyFile: key})
+	return err
+}

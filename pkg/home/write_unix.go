@@ -1,0 +1,56 @@
+//go:build unix
+
+package home
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// syncFolder flushes a folder, without which a rename may be undone by a
+// crash of the machine.
+func syncFolder(root *os.Root, name string) error {
+	f, err := root.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if errors.Is(err, syscall.EINVAL) { // some network file systems know no such thing
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
+
+// adopt gives a new file or folder to the owner of the home when root made it:
+// the service that runs under that account must be able to read what an
+// administrator's command wrote.
+func adopt(root *os.Root, f *os.File) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := root.Stat(".")
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && (owner.Uid != 0 || owner.Gid != 0) {
+		return f.Chown(int(owner.Uid), int(owner.Gid))
+	}
+	return nil
+}
+
+// isTransient is never so: a rename does not mind who has the file open.
+func isTransient(error) bool { return false }
+
+// tighten keeps others out of a folder. One with the sticky bit is meant for
+// everybody, and was made a home by mistake.
+func tighten(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 == 0 || info.Mode()&os.ModeSticky != 0 {
+		return nil
+	}
+	return os.Chmod(dir, 0o700)
+}
