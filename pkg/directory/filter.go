@@ -40,7 +40,8 @@ func ParseFilter(template string) (Filter, error) {
 	}
 	packet, err := compile(f.With(sample))
 	if err != nil {
-		return Filter{}, fmt.Errorf("parse filter %q: %w", template, err)
+		problem := strings.ReplaceAll(err.Error(), sample, placeholder)
+		return Filter{}, fmt.Errorf("parse filter %q: %s", template, problem)
 	}
 	if countValues(packet, sample) != f.Places() {
 		return Filter{}, fmt.Errorf("parse filter %q: %s must stand in a value, as in (uid=%s)", template, placeholder, placeholder)

@@ -1,0 +1,147 @@
+package directory
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"ad-ldap-connector/pkg/identity"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// adMessage is what a domain controller says of a refused bind.
+func adMessage(data string) string {
+	return "80090308: LdapErr: DSID-0C0903A9, comment: AcceptSecurityContext error, data " + data + ", v1db1\x00"
+}
+
+func said(code uint16, message string) error { return ldap.NewError(code, errors.New(message)) }
+
+func TestRefusedBind(t *testing.T) {
+	policy := func(number int8) *ldap.ControlBeheraPasswordPolicy {
+		p := ldap.NewControlBeheraPasswordPolicy()
+		p.Error = number
+		return p
+	}
+	for _, test := range []struct {
+		name   string
+		policy *ldap.ControlBeheraPasswordPolicy
+		err    error
+		want   identity.Reason // "" is no refusal: success or a fault
+	}{
+		{"right", nil, nil, ""},
+		{"right, policy silent", policy(-1), nil, ""},
+		{"wrong", nil, said(49, ""), identity.WrongPassword},
+		{"52e", nil, said(49, adMessage("52e")), identity.WrongPassword},
+		{"525", nil, said(49, adMessage("525")), identity.WrongPassword},
+		{"530", nil, said(49, adMessage("530")), identity.WrongPassword},
+		{"531", nil, said(49, adMessage("531")), identity.WrongPassword},
+		{"532", nil, said(49, adMessage("532")), identity.PasswordExpired},
+		{"533", nil, said(49, adMessage("533")), identity.AccountDisabled},
+		{"534", nil, said(49, adMessage("534")), identity.AccountDisabled},
+		{"701", nil, said(49, adMessage("701")), identity.AccountExpired},
+		{"773", nil, said(49, adMessage("773")), identity.PasswordChangeRequired},
+		{"775", nil, said(49, adMessage("775")), identity.AccountLocked},
+		{"end of text", nil, said(49, "data 775\x00"), identity.AccountLocked},
+		{"not the code", nil, said(49, "data 7750"), identity.WrongPassword},
+		{"no number", nil, said(49, "data , data xyz"), identity.WrongPassword},
+		{"endless number", nil, said(49, "data "+strings.Repeat("5", 400)), identity.WrongPassword},
+		{"policy: expired", policy(0), said(49, ""), identity.PasswordExpired},
+		{"policy: locked", policy(1), said(49, ""), identity.AccountLocked},
+		{"policy: must change", policy(2), nil, identity.PasswordChangeRequired},
+		{"policy: only wrong", policy(-1), said(49, ""), identity.WrongPassword},
+		{"busy", nil, said(51, ""), ""},
+		{"unavailable", nil, said(52, ""), ""},
+		{"unwilling", nil, said(53, adMessage("775")), ""},
+		{"protocol error", nil, said(2, ""), ""},
+		{"TLS wanted", nil, said(8, "BindSimple: Transport encryption required."), ""},
+		{"connection lost", nil, io.EOF, ""},
+		{"library trouble", nil, said(200, "data 775"), ""},
+	} {
+		var got identity.Reason
+		if r := refusedBind(test.policy, test.err); r != nil {
+			got = r.Reason
+			if strings.ContainsRune(r.Detail, 0) {
+				t.Errorf("%s: NUL in %q", test.name, r.Detail)
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestRefusedPassword(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want identity.Reason
+	}{
+		{"taken", nil, ""},
+		{"AD, no right", said(50, "00002098: SecErr: DSID-03150E8A, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0\x00"), identity.InsufficientAccess},
+		{"no right, no marker", said(50, ""), identity.InsufficientAccess},
+		{"constraint", said(19, "Password fails quality checking policy"), identity.PasswordTooWeak},
+		{"AD", said(53, "0000001F: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0"), identity.PasswordTooWeak},
+		{"AD policy", said(53, "0000052d: whatever"), identity.PasswordTooWeak},
+		{"unwilling for another reason", said(53, "shadow context; no update referral"), ""},
+		{"no such object", said(32, ""), ""},
+		{"busy", said(51, ""), ""},
+		{"lost", io.EOF, ""},
+	} {
+		var got identity.Reason
+		if r := refusedPassword(test.err); r != nil {
+			got = r.Reason
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+func TestUnicodePassword(t *testing.T) {
+	got := unicodePassword("Pä€😀")
+	want := "\"\x00P\x00\xe4\x00\xac\x20\x3d\xd8\x00\xde\"\x00"
+	if got != want {
+		t.Errorf("%x, want %x", got, want)
+	}
+}
+
+// An error says what and where, and what to do; a server's text cannot break
+// the line or fill the disk.
+func TestErrorText(t *testing.T) {
+	for _, test := range []struct {
+		err        error
+		text, hint string
+	}{
+		{said(8, "BindSimple: Transport encryption required."), "strong auth required (8): BindSimple: Transport encryption required.", "LDAP_STARTTLS"},
+		{said(32, ""), "no such object (32)", "LDAP_BASE"},
+		{said(4711, "what"), "unknown result (4711): what", ""},
+		{said(53, "two\r\nlines\x00"), "unwilling to perform (53): two  lines", ""},
+		{said(200, "ldap: response channel closed"), "the connection was lost", ""},
+		{errors.New("unable to read LDAP response packet: EOF"), "the connection was lost: EOF", ""},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, "dial: refused", ""},
+	} {
+		e := &Error{Doing: "ask", Server: "ldap://x", Err: test.err}
+		if got, want := e.Error(), "ask at ldap://x: "+test.text; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if got := e.Hint(); !strings.Contains(got, test.hint) || test.hint == "" && got != "" {
+			t.Errorf("%v: hint %q, want %q", e, got, test.hint)
+		}
+	}
+	if long := clean(strings.Repeat("ä", 5000)); len(long) > 510 {
+		t.Errorf("%d octets of a server's text", len(long))
+	}
+}
+
+func FuzzSubCode(f *testing.F) {
+	f.Add(adMessage("52e"))
+	f.Add("data data 775")
+	f.Fuzz(func(t *testing.T, message string) {
+		if r := refusedBind(nil, said(49, message)); r == nil {
+			t.Errorf("%q is no refusal", message)
+		}
+	})
+}
