@@ -56,7 +56,7 @@ func (c *Client) do(ctx context.Context, doing string, t Ticket, method, address
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, Explain(doing, t.Host(), err)
+		return answer{}, explain(doing, t, err)
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent())
@@ -68,7 +68,7 @@ func (c *Client) do(ctx context.Context, doing string, t Ticket, method, address
 		err = ctx.Err() // net/http returns the context's cause, in whatever words
 	}
 	if err != nil {
-		return answer{}, Explain(doing, t.Host(), err)
+		return answer{}, explain(doing, t, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read to its end, or is not wanted
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
@@ -76,13 +76,13 @@ func (c *Client) do(ctx context.Context, doing string, t Ticket, method, address
 	case res.StatusCode == http.StatusNotFound && address != t.test():
 		return fail(CauseNotFound, ErrUnknownTicket)
 	case res.StatusCode == http.StatusProxyAuthRequired: // a proxy's answer to plain HTTP
-		return answer{}, Explain(doing, t.Host(), &ProxyError{Status: res.StatusCode})
+		return answer{}, explain(doing, t, &ProxyError{Status: res.StatusCode})
 	case res.StatusCode >= 300 && res.StatusCode < 400:
 		return fail(CauseRedirect, fmt.Errorf("unexpected answer: status %d, sent on to %s", res.StatusCode, t.censor(destination(res))))
 	case res.StatusCode < 200 || res.StatusCode > 299:
 		return fail(CauseStatus, &failure{text: t.censor(unexpected(res, data))})
 	case err != nil:
-		return answer{}, Explain(doing, t.Host(), err)
+		return answer{}, explain(doing, t, err)
 	case len(data) > maxAnswer:
 		return fail(CauseTooLarge, fmt.Errorf("the answer has more than %d bytes", maxAnswer))
 	}
@@ -91,6 +91,18 @@ func (c *Client) do(ctx context.Context, doing string, t Ticket, method, address
 		return fail(CauseNotJSON, &failure{text: t.censor("the answer is not JSON: content type " + contentType(a.contentType))})
 	}
 	return a, nil
+}
+
+// explain is Explain for errors that may quote a server's malformed answer,
+// and the ticket in it.
+func explain(doing string, t Ticket, err error) error {
+	err = Explain(doing, t.Host(), err)
+	if e := (*Error)(nil); errors.As(err, &e) {
+		if text := e.Err.Error(); t.censor(text) != text {
+			e.Err = &failure{text: t.censor(text)}
+		}
+	}
+	return err
 }
 
 // client returns c.HTTP, except that it follows redirects to the same place

@@ -53,6 +53,8 @@ func classify(err error) (Cause, error, string) {
 	case errors.As(err, &op) && op.Op == "proxyconnect": // net/http marks what happens before the proxy answers
 		_, reason, _ := classify(op.Err)
 		return CauseProxyUnreachable, failuref(err, "no connection to the proxy: %v", reason), ""
+	case op != nil && op.Op == "socks connect":
+		return CauseProxyUpstream, failuref(err, "the proxy does not get through: %v", op.Err), ""
 	case errors.As(err, &name):
 		return CauseDNS, lookup(name), ""
 	}
@@ -72,8 +74,14 @@ func classify(err error) (Cause, error, string) {
 	if cause, reason := handshake(err); reason != nil {
 		return cause, reason, ""
 	}
+	if text := err.Error(); len(text) > maxText { // it quotes what the other side sent
+		err = failuref(err, "%s", short(text))
+	}
 	return CauseOther, err, ""
 }
+
+// maxText is as long as the text of an error without a type may be, in bytes.
+const maxText = 200
 
 func lookup(e *net.DNSError) error {
 	switch {
@@ -89,15 +97,15 @@ func lookup(e *net.DNSError) error {
 func handshake(err error) (Cause, error) {
 	var (
 		record tls.RecordHeaderError
-		alert  tls.AlertError
+		op     *net.OpError
 	)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return CauseTLSNone, failuref(err, "it answers in plain HTTP, not TLS")
 	case errors.As(err, &record):
 		return CauseTLSNone, failuref(err, "it does not speak TLS")
-	case errors.As(err, &alert):
-		return CauseTLS, failuref(err, "it refuses the TLS handshake: %s", strings.TrimPrefix(alert.Error(), "tls: "))
+	case errors.As(err, &op) && op.Op == "remote error": // crypto/tls's mark for an alert of the other side
+		return CauseTLS, failuref(err, "it refuses the TLS handshake: %s", strings.TrimPrefix(op.Err.Error(), "tls: "))
 	}
 	// Most of crypto/tls's errors have no type, but all begin with its name.
 	for inner := err; inner != nil; inner = errors.Unwrap(inner) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"unique"
 )
@@ -150,11 +151,11 @@ func (t Ticket) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // test is the tenant's address that tells its time.
 func (t Ticket) test() string { return t.origin + "/test" }
 
-// censor removes the secret part from what others wrote: servers like to quote
-// the path that they were asked for.
+// censor removes the secret part from what others wrote, in whatever case:
+// servers like to quote the path that they were asked for.
 func (t Ticket) censor(s string) string {
 	if t.IsZero() {
 		return s
 	}
-	return strings.ReplaceAll(s, t.secret.Value(), hidden)
+	return regexp.MustCompile("(?i)"+regexp.QuoteMeta(t.secret.Value())).ReplaceAllLiteralString(s, hidden)
 }
