@@ -26,10 +26,11 @@ type Config struct {
 	Keys      KeyPair
 	Agent     Agent
 
-	// layers is never changed once it is shared. It is a pointer also because
-	// fmt prints one of those, inside a struct, as a mere address: the layers
-	// hold secrets in the clear.
-	layers *layers
+	// layers says where the values came from. They hold secrets in the clear,
+	// so they are behind a func: nothing that prints by reflection, neither
+	// fmt nor a differ, looks into one. What it returns is never changed once
+	// it is shared; nil stands for no layers.
+	layers func() *layers
 }
 
 // Tenant says which connection of which tenant this agent serves. All but the

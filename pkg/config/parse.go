@@ -39,7 +39,7 @@ type change struct {
 func (c *Config) own() *layers {
 	l := &layers{}
 	if c.layers != nil {
-		*l = *c.layers
+		*l = *c.layers()
 	}
 	l.env = cloned(l.env)
 	l.loaded = cloned(l.loaded)
@@ -49,7 +49,7 @@ func (c *Config) own() *layers {
 	l.removed = cloned(l.removed)
 	l.extra = cloned(l.extra)
 	l.general = slices.Clone(l.general)
-	c.layers = l
+	c.layers = func() *layers { return l }
 	return l
 }
 
@@ -65,7 +65,7 @@ func (c *Config) look() *layers {
 	if c.layers == nil {
 		return &layers{}
 	}
-	return c.layers
+	return c.layers()
 }
 
 // Parse reads the content of config.json over the defaults. Nothing, or white
@@ -96,7 +96,7 @@ func Parse(file []byte) (Config, error) {
 
 // loadFile lays the file over the fields.
 func (c *Config) loadFile() {
-	l := c.layers
+	l := c.look()
 	// REALM first: it names a key.
 	for _, name := range append([]string{"REALM"}, l.doc.names()...) {
 		k := c.key(name)
@@ -128,7 +128,7 @@ func (c *Config) loadFile() {
 // load gives a key the value of a layer, and keeps what is to be said of it.
 // A value of a lower layer, and what was said of that, is forgotten.
 func (c *Config) load(k *Key, v any, from string) {
-	l := c.layers
+	l := c.look()
 	delete(l.faults, k.Name)
 	note, err := k.read(c, v)
 	if err != nil {
@@ -146,8 +146,9 @@ func (c *Config) load(k *Key, v any, from string) {
 
 // snapshot remembers the effective values, to tell later what has changed.
 func (c *Config) snapshot() {
+	l := c.look()
 	for _, k := range c.keys() {
-		c.layers.loaded[k.Name] = string(k.encode(c))
+		l.loaded[k.Name] = string(k.encode(c))
 	}
 }
 

@@ -1,0 +1,166 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// good is a configuration without faults, to break one thing at a time.
+func good() Config {
+	c := Default()
+	c.Tenant.Ticket = "https://acme.example/p/ad/tOpSeCrEt"
+	c.Directory.URLs = []string{"ldaps://dc1"}
+	c.Directory.BaseDN = "dc=x"
+	c.Directory.BindUser = "svc"
+	c.Directory.BindPassword = "hUsHhUsH"
+	return c
+}
+
+const (
+	certPEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+	keyPEM  = "-----BEGIN RSA PRIVATE KEY-----\r\nAAAA\r\n-----END RSA PRIVATE KEY-----\r\n"
+)
+
+func TestValidate(t *testing.T) {
+	if c := good(); c.Validate() != nil {
+		t.Fatal(c.Validate())
+	}
+	for _, tt := range []struct {
+		name  string
+		wreck func(*Config)
+		want  []string // the keys at fault, in order
+	}{
+		{"nothing set", func(c *Config) { *c = Default() }, []string{"PROVISIONING_TICKET", "LDAP_URL", "LDAP_BASE", "LDAP_BIND_USER"}},
+		{"tenant settings instead of a ticket", func(c *Config) {
+			c.Tenant.Ticket, c.Tenant.Hub, c.Tenant.Connection, c.Tenant.Realm = "", "https://h", "c", "urn:r"
+		}, nil},
+		{"half of them", func(c *Config) { c.Tenant.Ticket, c.Tenant.Hub = "", "https://h" }, []string{"PROVISIONING_TICKET"}},
+		{"a realm that names a key", func(c *Config) { c.Tenant.Realm = "SESSION_SECRET" }, []string{"REALM"}},
+		{"anonymous", func(c *Config) { c.Directory.BindUser, c.Directory.BindPassword, c.Directory.Anonymous = "", "", true }, nil},
+		{"a password without a user", func(c *Config) { c.Directory.BindUser = "" }, []string{"LDAP_BIND_USER"}},
+		{"a user without a password", func(c *Config) { c.Directory.BindPassword = "" }, []string{"LDAP_BIND_PASSWORD"}},
+		{"a sealed password", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "0aff" }, nil},
+		{"StartTLS with ldaps", func(c *Config) { c.Directory.StartTLS = true }, []string{"LDAP_STARTTLS"}},
+		{"StartTLS with ldap", func(c *Config) { c.Directory.StartTLS, c.Directory.URLs = true, []string{"ldap://a", "LDAP://b"} }, nil},
+		{"mixed schemes", func(c *Config) { c.Directory.URLs = []string{"ldap://a", "ldaps://b"} }, nil},
+		{"TLS required, mixed schemes", func(c *Config) { c.Directory.RequireTLS, c.Directory.URLs = true, []string{"ldap://a", "ldaps://b"} }, []string{"LDAP_REQUIRE_TLS"}},
+		{"TLS required, ldaps", func(c *Config) { c.Directory.RequireTLS = true }, nil},
+		{"TLS required, StartTLS", func(c *Config) {
+			c.Directory.RequireTLS, c.Directory.StartTLS, c.Directory.URLs = true, true, []string{"ldap://a"}
+		}, nil},
+		{"a certificate without a key", func(c *Config) { c.Keys.Certificate = certPEM }, []string{"AUTH_CERT_KEY"}},
+		{"a key without a certificate", func(c *Config) { c.Keys.Key = keyPEM }, []string{"AUTH_CERT"}},
+		{"both", func(c *Config) { c.Keys = KeyPair{certPEM, keyPEM} }, nil},
+		{"each in the other's place", func(c *Config) { c.Keys = KeyPair{keyPEM, certPEM} }, []string{"AUTH_CERT", "AUTH_CERT_KEY"}},
+		{"several at once, in schema order", func(c *Config) {
+			c.Agent.ConsoleAddr, c.Directory.BaseDN, c.Tenant.Hub = "0.0.0.0:1", "corp.example", "acme"
+		}, []string{"AD_HUB", "LDAP_BASE", "CONSOLE_ADDR"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := good()
+			tt.wreck(&c)
+			var keys []string
+			for _, f := range faults(c) {
+				keys = append(keys, f.Key)
+				if f.Problem == "" || f.Remedy == "" {
+					t.Errorf("%+v", f)
+				}
+			}
+			if !slices.Equal(keys, tt.want) {
+				t.Errorf("got %v, want %v", c.Validate(), tt.want)
+			}
+		})
+	}
+}
+
+// The checks of single keys: what passes, and what each bad value gets.
+func TestChecks(t *testing.T) {
+	for _, tt := range []struct{ key, value, want string }{
+		{"LDAP_URL", "ldap://[fd00::1]:1389 ldaps://dc2.corp.example", ""},
+		{"LDAP_URL", "htp://x", `"htp://x" is not ldap:// or ldaps://`},
+		{"LDAP_URL", "dc1.corp.example", `is not ldap:// or ldaps://`},
+		{"LDAP_URL", "ldap://", `names no host`},
+		{"LDAP_URL", "ldap://a:99999", `has no valid port`},
+		{"LDAP_URL", "ldap://a:x", `is not ldap:// or ldaps://`},
+		{"LDAP_URL", "ldap://svc:hUsHhUsH@a", `"ldap://[hidden]@a" holds a user`},
+		{"LDAP_BASE", "corp.example", `is not a DN`},
+		{"AD_HUB", "wss://acme.example/lo/hub", ""},
+		{"AD_HUB", "acme.example", "is not a URL"},
+		{"SERVER_URL", "https://sso.corp.example", ""},
+		{"SERVER_URL", "ftp://x", "is not a URL"},
+		{"PROVISIONING_TICKET", "https://acme.example/p/ad/tOpSeCrEt/info", ""},
+		{"PROVISIONING_TICKET", "http://127.0.0.1:8080/p/ad/tOpSeCrEt", ""},
+		{"PROVISIONING_TICKET", "http://localhost/p/ad/tOpSeCrEt", ""},
+		{"PROVISIONING_TICKET", "http://acme.example/p/ad/tOpSeCrEt", "does not begin with https://"},
+		{"PROVISIONING_TICKET", "tOpSeCrEt", "the value is not a URL"},
+		{"PROVISIONING_TICKET", "https://acme.example/p/ad/", "path is not"},
+		{"PROVISIONING_TICKET", "https://acme.example/p/ad/tOpSeCrEt/x/y", "path is not"},
+		{"LDAP_USER_BY_NAME", "(|(uid={0})(mail={0}))", ""},
+		{"LDAP_USER_BY_NAME", "uid={0}", ""},
+		{"LDAP_USER_BY_NAME", "(uid=*)", "has no {0}"},
+		{"LDAP_USER_BY_NAME", "(uid={0}", "leaves a parenthesis open"},
+		{"LDAP_USER_BY_NAME", "(uid={0}))", "goes on after its last parenthesis"},
+		{"LDAP_USER_BY_NAME", ")uid={0}(", "closes a parenthesis that is not open"},
+		{"LDAP_USER_BY_NAME", "(uid={0})(x=y)", "goes on after its last parenthesis"},
+		{"LDAP_USER_BY_NAME", "uid={0})", "does not begin with a parenthesis"},
+		{"LDAP_USER_BY_NAME", "{0}", "compares nothing"},
+		{"LDAP_SEARCH_QUERY", "(cn=x)", "has no {0}"},
+		{"LDAP_SEARCH_GROUPS", "(member=x)", "has no {0}"},
+		{"LDAP_SEARCH_ALL_QUERY", "(objectClass=person)", ""},
+		{"LDAP_HEARTBEAT_SEARCH_QUERY", "((", "leaves a parenthesis open"},
+		{"LDAP_BIND_CREDENTIALS", "$2$.00.ff.0a", ""},
+		{"LDAP_BIND_CREDENTIALS", "$2$.00.hUsHhUsH.0a", "not a sealed password"},
+		{"LDAP_BIND_CREDENTIALS", "$2$.00.ff", "not a sealed password"},
+		{"LDAP_BIND_CREDENTIALS", "hUsHhUsH", "not a sealed password"},
+		{"HTTP_PROXY", "http://user:hUsHhUsH@proxy:8080", ""},
+		{"HTTP_PROXY", "proxy:8080", ""},
+		{"HTTP_PROXY", "socks5://proxy:1080", ""},
+		{"HTTP_PROXY", "http://proxy/hUsHhUsH/wpad.PAC", "(.pac)"},
+		{"HTTP_PROXY", "file:///hUsHhUsH.pac", "not the URL of a proxy"},
+		{"HTTP_PROXY", "ftp://hUsHhUsH@proxy", "not the URL of a proxy"},
+		{"HTTPS_PROXY", "http://us:hUsHhUsH%@proxy", "not the URL of a proxy"},
+		{"SSL_CA_PATH", "/etc/ssl/own", ""}, {"SSL_CA_PATH", `C:\ca`, ""}, {"SSL_CA_PATH", `\\server\ca`, ""},
+		{"SSL_CA_PATH", "certs", "not an absolute path"},
+		{"SSL_CA_FILE", "(?=x)", "invalid or unsupported Perl syntax"},
+		{"CA_CERT", certPEM, ""}, {"CA_CERT", "junk " + certPEM + certPEM, ""},
+		{"CA_CERT", keyPEM, "no certificate in PEM form"}, {"CA_CERT", "/etc/ca.pem", "no certificate in PEM form"},
+		{"AUTH_CERT_KEY", "hUsHhUsH", "not a private key in PEM form"},
+		{"SSL_PFX", "AAA=", ""}, {"SSL_PFX", "AA\r\nA=", ""}, {"SSL_PFX", "hUsHhUsH!", "not base64"},
+		{"CONSOLE_ADDR", "localhost:0", ""}, {"CONSOLE_ADDR", "[::1]:8357", ""}, {"CONSOLE_ADDR", "127.0.0.2:80", ""},
+		{"CONSOLE_ADDR", "0.0.0.0:8357", "can be reached from other machines"}, {"CONSOLE_ADDR", ":8357", "can be reached from other machines"},
+		{"CONSOLE_ADDR", "8357", "is not HOST:PORT"}, {"CONSOLE_ADDR", "127.0.0.1:99999", "no valid port"},
+		{"ORGANIZATION_UNITS", "list", ""}, {"ORGANIZATION_UNITS", "List", "neither dn nor list"},
+		{"GROUPS_DEREF_ALIASES", "4", "out of bounds"},
+	} {
+		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
+			c := mustParse(t, string(marshal(map[string]string{tt.key: tt.value})))
+			got := ""
+			for _, f := range faults(c) {
+				// What the whole lacks does not matter here.
+				if f.Key == tt.key && !strings.Contains(f.Problem, "missing") {
+					got = f.Error()
+				}
+			}
+			if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if strings.Contains(got, "hUsHhUsH") || strings.Contains(got, "tOpSeCrEt") {
+				t.Error("a secret is shown:", got)
+			}
+		})
+	}
+}
+
+// A program that breaks a field hears of it as well as a file that does.
+func TestRealmKeyIsChecked(t *testing.T) {
+	c := mustParse(t, `{"REALM":"urn:a","urn:a":"javascript:alert(1)"}`)
+	if len(c.Tenant.PostURLs) != 0 || c.Validate() == nil || !strings.Contains(c.Validate().Error(), "urn:a: ") {
+		t.Error(c.Tenant.PostURLs, c.Validate())
+	}
+	c = good()
+	c.Tenant.Realm, c.Tenant.PostURLs = "urn:a", []string{"x"}
+	if c.Validate() == nil {
+		t.Error("no fault")
+	}
+}
