@@ -1,0 +1,78 @@
+package main
+
+import (
+	"embed"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+//go:embed guide/*.md
+var guides embed.FS
+
+// exitStatuses is what every command's help ends with.
+const exitStatuses = `Exit status:
+  0 done   1 fault   2 usage   3 a blocking check failed, nothing was changed
+  5 undone, the machine is as before   6 refused by the tenant or the directory   130 interrupted`
+
+// helpTemplate puts what people look for first: one sentence, an example.
+const helpTemplate = `{{.Short}}.{{with .Long}}
+
+{{.}}{{end}}
+
+Example:
+{{.Example}}
+
+Usage:
+  {{if .Runnable}}{{.UseLine}}{{else}}{{.CommandPath}} COMMAND{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{wrap .LocalFlags | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Flags of all commands:
+{{wrap .InheritedFlags | trimTrailingWhitespaces}}{{end}}
+
+` + exitStatuses + `
+`
+
+func helpText(root *cobra.Command) {
+	cobra.AddTemplateFunc("wrap", func(f interface{ FlagUsagesWrapped(int) string }) string { return f.FlagUsagesWrapped(98) })
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(helpTemplate)
+}
+
+func newHelpCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [TOPIC]",
+		Short:   "Explain a command or a topic: " + strings.Join(topics(), ", "),
+		Example: "  connector help install\n  connector help exit-codes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				if text, err := guides.ReadFile("guide/" + args[0] + ".md"); err == nil {
+					return a.text("%s", text)
+				}
+			}
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command or topic %q; topics: %s", strings.Join(args, " "), strings.Join(topics(), ", "))
+			}
+			return found.Help()
+		},
+	}
+}
+
+// topics are the guides that the binary carries, because the server where they
+// are needed has no browser.
+func topics() []string {
+	names, _ := fs.Glob(guides, "guide/*.md") // the pattern is constant and well-formed
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(strings.TrimPrefix(n, "guide/"), ".md")
+	}
+	slices.Sort(names)
+	return names
+}

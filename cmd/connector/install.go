@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/install"
+	"ad-ldap-connector/pkg/profile"
+	"ad-ldap-connector/pkg/tenant"
+)
+
+// An InstallAnswers value is what an install needs to know, from flags first
+// and from the terminal where a flag is missing.
+type installAnswers struct {
+	ticket                  secretFlags
+	ticketArg               string
+	url, base, user, preset string
+	password                secretFlags
+	anonymous               bool
+	caFile, proxy, server   string
+	noService, dryRun       bool
+	nonInteractive, replace bool
+}
+
+func newInstallCommand(a *app) *cobra.Command {
+	var o installAnswers
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Redeem a ticket and install the connector",
+		Long: `It checks the ticket, the clock and the directory before it changes anything;
+then it does its steps, and undoes them if one fails. A second run changes
+nothing and says so. On a terminal it asks for what is missing; without one it
+ends with usage. With --output json each step is an event, one object a line.`,
+		Example: `  connector install --no-service --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example \
+    --ldap-bind-user svc@corp.example --ldap-bind-password-file password.txt
+  connector install --no-service --dry-run`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.install(cmd.Context(), o) },
+	}
+	f := cmd.Flags()
+	o.ticket.add(f, "ticket", "the ticket URL")
+	f.StringVar(&o.ticketArg, "ticket", "", "the ticket `URL` itself (every user of this machine can read arguments)")
+	f.StringVar(&o.url, "ldap-url", "", "the directory, `URL` ldaps://host, ldap://host or ldap://host:port")
+	f.StringVar(&o.base, "ldap-base", "", "`DN` below which users are (default: what the directory says)")
+	f.StringVar(&o.user, "ldap-bind-user", "", "service account: DN, user@domain or DOMAIN\\user `name`")
+	o.password.add(f, "ldap-bind-password", "the service account's password")
+	f.BoolVar(&o.anonymous, "anonymous", false, "search the directory without a service account")
+	f.StringVar(&o.preset, "preset", "", "kind of directory: `"+strings.Join(config.Presets(), "|")+"` (default: recognised)")
+	f.StringVar(&o.caFile, "ca-file", "", "`file` of certificate authorities to trust besides the system's")
+	f.StringVar(&o.proxy, "proxy", "", "`URL` of the HTTP proxy to the tenant")
+	f.StringVar(&o.server, "server-url", "", "public `URL` of this connector, for sign-in in the browser")
+	f.BoolVar(&o.noService, "no-service", false, "provision the home only; another program starts \"connector run\"")
+	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
+	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")
+	f.BoolVar(&o.replace, "replace", false, "point an installed connector at another connection")
+	cmd.MarkFlagsMutuallyExclusive("ticket", "ticket-file", "ticket-stdin")
+	cmd.MarkFlagsMutuallyExclusive("ticket-stdin", "ldap-bind-password-stdin")
+	cmd.MarkFlagsMutuallyExclusive("anonymous", "ldap-bind-user")
+	return cmd
+}
+
+// An installResult is the last line of an install's JSON.
+type installResult struct {
+	Result     string `json:"result"` // installed, unchanged, undone or failed
+	Home       string `json:"home"`
+	Service    string `json:"service"`
+	Connection string `json:"connection"`
+	Tenant     string `json:"tenant"`
+	Instance   string `json:"instance"`
+}
+
+func (a *app) install(ctx context.Context, o installAnswers) error {
+	if !o.noService {
+		return &hinted{usagef("this version registers no service"), "add --no-service, and let your service manager start \"connector run\""}
+	}
+	options, err := a.prepare(ctx, &o)
+	if err != nil {
+		return err
+	}
+	plan := install.New(options)
+	if o.dryRun {
+		for _, s := range plan {
+			if err := a.event(install.Event{Step: s, What: "planned"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e) }) // a reader that has gone does not stop an install
+	result := installResult{Result: "installed", Home: options.Home.Dir(), Service: "none"}
+	var failed *install.StepError
+	switch {
+	case errors.As(err, &failed) && len(failed.Left) > 0:
+		result.Result = "failed"
+	case err != nil:
+		result.Result = "undone"
+	case !changed:
+		result.Result = "unchanged"
+	}
+	if err == nil {
+		i, err := loadInstance(options.Home)
+		if err != nil {
+			return err
+		}
+		c, err := options.Home.Config()
+		if err != nil {
+			return err
+		}
+		result.Instance, result.Connection, result.Tenant = i.ID, c.Tenant.Connection, hostOf(c.Tenant.Hub)
+	}
+	if a.json() {
+		return errors.Join(err, a.line(result))
+	}
+	if err == nil {
+		a.say("%s: connection %s of %s, in %s", result.Result, result.Connection, result.Tenant, result.Home)
+		a.say("start it with: connector run --home %s", result.Home)
+	}
+	if failed != nil {
+		for _, left := range failed.Left {
+			a.say("left: %v", left)
+		}
+	}
+	return err
+}
+
+// event tells of one step, as a line of JSON or on stderr.
+func (a *app) event(e install.Event) error {
+	text := ""
+	if e.Err != nil {
+		text = e.Err.Error()
+	}
+	if a.json() {
+		return a.line(map[string]string{"step": e.Step.Name, "says": e.Step.Says, "event": e.What, "error": text})
+	}
+	paint := map[string]*color.Color{install.Did: color.New(color.FgGreen), install.Undone: color.New(color.FgYellow), install.Stuck: color.New(color.FgRed)}[e.What]
+	if paint == nil {
+		paint = color.New(color.Faint)
+	}
+	if e.What == install.Doing && !isTerminal(a.stderr) {
+		return nil // its end is the next line
+	}
+	a.say("%s %s%s", paint.Sprintf("%-8s", e.What), e.Step.Says, strings.TrimSuffix(": "+text, ": "))
+	return nil
+}
+
+// prepare turns answers into the options of a plan. It asks the tenant and the
+// directory for defaults, and changes nothing.
+func (a *app) prepare(ctx context.Context, o *installAnswers) (install.Options, error) {
+	var none install.Options
+	h, err := a.openHome()
+	if err != nil {
+		return none, err
+	}
+	c, err := h.Config()
+	if err != nil {
+		return none, err
+	}
+	if c.EnvOnly() {
+		return none, errors.New("OVERRIDE_CONFIG=false: the configuration comes from the environment; there is nothing to install, start \"connector run\"")
+	}
+	ca, err := readCA(o.caFile)
+	if err != nil {
+		return none, err
+	}
+	if o.proxy != "" {
+		c.Network.Proxy = config.Secret(o.proxy)
+	}
+	if o.server != "" {
+		c.Tenant.ServerURL = strings.TrimSuffix(o.server, "/")
+	}
+	network := c.Network
+	if ca != nil {
+		network.CAPath = o.caFile // the home, where the file will lie, may not exist yet
+	}
+	t, err := newTransport(network, a.environ)
+	if err != nil {
+		return none, err
+	}
+	ticket, err := a.ticketOf(o, c)
+	if err != nil {
+		return none, err
+	}
+	w := wizard{app: a, answers: o, transport: t, home: h, config: &c}
+	if err := w.complete(ctx); err != nil {
+		return none, err
+	}
+	p := newProvisioner(h, t)
+	return install.Options{
+		Provisioner: *p, Ticket: ticket, Config: c, Directory: checkDirectory(t, a.log()),
+		CA: ca, Mapper: profile.Default, Replace: o.replace,
+	}, nil
+}
+
+func readCA(name string) ([]byte, error) {
+	if name == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read --ca-file: %w", err)
+	}
+	return data, nil
+}
+
+// ticketOf finds the ticket: flags, environment, the home, the terminal.
+func (a *app) ticketOf(o *installAnswers, c config.Config) (ticket tenant.Ticket, err error) {
+	text := a.env("CONNECTOR_TICKET")
+	switch {
+	case o.ticketArg != "":
+		a.say("warning: other users of this machine can read the ticket among the arguments; use --ticket-file")
+		text = o.ticketArg
+	case o.ticket.given():
+		text, err = o.ticket.read(a.stdin)
+	case text == "" && c.Tenant.Ticket != "":
+		text = string(c.Tenant.Ticket)
+	case text == "" && a.asks(o):
+		text, err = a.ask().input("Ticket URL (from the tenant's connection page)", "", "https://TENANT/p/ad/XXXXXXXX")
+	case text == "":
+		return ticket, usagef("no ticket: give --ticket-file, --ticket-stdin or CONNECTOR_TICKET")
+	}
+	if err != nil {
+		return ticket, err
+	}
+	if ticket, err = tenant.ParseTicket(text); err != nil {
+		return ticket, &usageError{err}
+	}
+	return ticket, nil
+}
+
+func (a *app) asks(o *installAnswers) bool { return !o.nonInteractive && a.interactive() }
+
+// openableHome reports whether h has a key pair to open credentials with.
+func openableHome(h *home.Home, c config.Config) bool {
+	_, err := h.Keys(c)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// lookTime bounds one look at a directory for defaults.
+const lookTime = 10 * time.Second

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+)
+
+// newLog returns the runtime's logger. Text lines begin as those of the
+// existing connector do, "[YYYY-MM-DD HH:MM:SS] " in UTC, so that whatever
+// reads its logs can read these.
+func newLog(w io.Writer, asJSON, debug bool) *slog.Logger {
+	level := slog.LevelInfo
+	if debug {
+		level = slog.LevelDebug
+	}
+	if asJSON {
+		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+	}
+	return slog.New(&lineHandler{w: w, level: level, mu: new(sync.Mutex)})
+}
+
+// A lineHandler writes one line for each record: the time, the level when it
+// is not the ordinary one, the message, then key=value pairs.
+type lineHandler struct {
+	w     io.Writer
+	mu    *sync.Mutex
+	level slog.Level
+	with  string // attributes given by With, already written
+	group string
+}
+
+// Enabled reports whether records of this level are written.
+func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+
+// Handle writes one record.
+func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
+	var b bytes.Buffer
+	b.WriteString(r.Time.UTC().Format("[2006-01-02 15:04:05] "))
+	if r.Level != slog.LevelInfo {
+		b.WriteString(strings.ToLower(r.Level.String()) + ": ")
+	}
+	b.WriteString(r.Message)
+	b.WriteString(h.with)
+	r.Attrs(func(a slog.Attr) bool { writeAttr(&b, h.group, a); return true })
+	b.WriteByte('\n')
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := h.w.Write(b.Bytes())
+	return err
+}
+
+// WithAttrs returns a handler whose lines carry attrs as well.
+func (h *lineHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	var b bytes.Buffer
+	b.WriteString(h.with)
+	for _, a := range attrs {
+		writeAttr(&b, h.group, a)
+	}
+	c := *h
+	c.with = b.String()
+	return &c
+}
+
+// WithGroup returns a handler that prefixes the keys that follow.
+func (h *lineHandler) WithGroup(name string) slog.Handler {
+	c := *h
+	c.group += name + "."
+	return &c
+}
+
+func writeAttr(b *bytes.Buffer, group string, a slog.Attr) {
+	v := a.Value.Resolve()
+	if v.Kind() == slog.KindGroup {
+		for _, member := range v.Group() {
+			writeAttr(b, group+a.Key+".", member)
+		}
+		return
+	}
+	if a.Equal(slog.Attr{}) {
+		return
+	}
+	text := v.String()
+	if v.Kind() == slog.KindDuration {
+		text = v.Duration().Round(10 * time.Microsecond).String()
+	}
+	b.WriteString(" " + group + a.Key + "=")
+	// A value that could be mistaken for another line or pair is quoted: user
+	// names come from outside.
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
+		text = strconv.Quote(text)
+	}
+	b.WriteString(text)
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+
+	"ad-ldap-connector/pkg/identity"
+)
+
+// A LoginReport is the JSON of "connector login".
+type loginReport struct {
+	Outcome string           `json:"outcome"` // accepted, refused or fault
+	Reason  identity.Reason  `json:"reason,omitempty"`
+	Stages  []stageReport    `json:"stages"`
+	Profile identity.Profile `json:"profile"`
+	Error   string           `json:"error,omitempty"`
+}
+
+type stageReport struct {
+	Stage  string  `json:"stage"`
+	Server string  `json:"server"`
+	Took   float64 `json:"tookMs"`
+	Detail string  `json:"detail"`
+}
+
+func newLoginCommand(a *app) *cobra.Command {
+	var password secretFlags
+	var trace bool
+	cmd := &cobra.Command{
+		Use:   "login USER",
+		Short: "Try one login as the tenant would, and explain it stage by stage",
+		Long:  "It ends with 0 when the login is accepted, 6 when it is refused, 1 when it could not be tried.",
+		Example: `  connector login mary.smith
+  connector login mary.smith --password-file pw.txt --trace`,
+		Args: exactArgs(1, "name one user, as they would type it: connector login mary.smith"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			secret, err := a.secret(password, "password of "+args[0])
+			if err != nil {
+				return err
+			}
+			w, err := a.openWorkbench()
+			if err != nil {
+				return err
+			}
+			defer w.Close()
+			var report loginReport
+			ctx := identity.WithTrace(cmd.Context(), func(s identity.Stage) { report.Stages = append(report.Stages, explain(s)) })
+			p, err := w.users.Authenticate(ctx, identity.Credentials{Username: args[0], Password: identity.Password(secret)})
+			report.conclude(p, err)
+			return a.printLogin(report, trace, err)
+		},
+	}
+	password.add(cmd.Flags(), "password", "the user's password")
+	cmd.Flags().BoolVar(&trace, "trace", false, "show each stage also when the login is accepted")
+	return cmd
+}
+
+func explain(s identity.Stage) stageReport {
+	detail := s.Detail
+	if s.Err != nil {
+		detail = strings.TrimPrefix(detail+": "+s.Err.Error(), ": ")
+	}
+	return stageReport{Stage: s.Name, Server: s.Server, Took: ms(s.Took), Detail: detail}
+}
+
+func (r *loginReport) conclude(p identity.Profile, err error) {
+	r.Outcome, r.Profile = "accepted", p
+	var refusal *identity.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		r.Outcome, r.Reason, r.Profile, r.Error = "refused", refusal.Reason, refusal.Profile, refusal.Error()
+	case err != nil:
+		r.Outcome, r.Error = "fault", err.Error()
+	}
+}
+
+// meanings say in words what a refusal means and what to do.
+var meanings = map[identity.Reason]string{
+	identity.WrongUsername:          "no user, or more than one, matches LDAP_USER_BY_NAME below LDAP_BASE",
+	identity.WrongPassword:          "the directory does not accept this password (or the user may not log in now, or from here)",
+	identity.PasswordExpired:        "the password is right but has expired; the user must set a new one",
+	identity.AccountDisabled:        "the account is disabled in the directory",
+	identity.AccountExpired:         "the account has expired in the directory",
+	identity.PasswordChangeRequired: "the password is right, but the directory wants it changed first",
+	identity.AccountLocked:          "the account is locked after too many wrong passwords; an administrator can unlock it",
+}
+
+func (a *app) printLogin(r loginReport, trace bool, err error) error {
+	status := map[string]int{"accepted": exitOK, "refused": exitRefused, "fault": exitFault}[r.Outcome]
+	if a.json() {
+		if r.Stages == nil {
+			r.Stages = []stageReport{}
+		}
+		if err := a.print(r); err != nil {
+			return err
+		}
+		if status != exitOK {
+			return exitError(status)
+		}
+		return nil
+	}
+	if trace || r.Outcome != "accepted" {
+		for _, s := range r.Stages {
+			took := time.Duration(s.Took * float64(time.Millisecond)).Round(10 * time.Microsecond)
+			if err := a.text("%-12s %9s  %s  %s\n", s.Stage, took, s.Server, s.Detail); err != nil {
+				return err
+			}
+		}
+	}
+	switch r.Outcome {
+	case "accepted":
+		if err := a.text("%s\n", color.GreenString("accepted")); err != nil {
+			return err
+		}
+		return a.print(r.Profile)
+	case "refused":
+		if err := a.text("%s %s: %s\n", color.YellowString("refused"), r.Reason, meanings[r.Reason]); err != nil {
+			return err
+		}
+		return exitError(exitRefused)
+	}
+	return err
+}

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/identity"
+	"ad-ldap-connector/pkg/install"
+	"ad-ldap-connector/pkg/tenant"
+)
+
+// A node is one running connector: its parts, and what it tells of itself.
+type node struct {
+	home        *home.Home
+	config      config.Config
+	transport   *transport
+	log         *slog.Logger
+	provisioner *install.Provisioner
+	directory   *directory.Client
+	dirReport   relay
+	mapper      lazyMapper
+	users       *identity.Authenticator
+	agent       *agent.Agent
+	stats       *stats
+	offset      atomic.Int64 // the tenant's clock minus ours, once it is worth correcting
+	identity    instance
+	console     atomic.Pointer[string] // the address that was really listened on
+
+	served atomic.Pointer[config.Tenant] // the tenant settings that the hub is served with
+}
+
+// newNode wires a node from its home. An error means a configuration that
+// cannot work; whatever may come right by itself is a part's business.
+func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*node, error) {
+	c, err := h.Config()
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range c.Warnings() {
+		log.Warn(warning)
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	t, err := newTransport(c.Network, environ)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range t.Notes {
+		log.Info(note)
+	}
+	n := &node{home: h, config: c, transport: t, log: log, stats: counts}
+	if n.identity, err = loadInstance(h); err != nil {
+		return nil, err
+	}
+	n.provisioner = newProvisioner(h, t)
+	if n.directory, err = openDirectory(h, c, t, log, n.dirReport.watch); err != nil {
+		return nil, err
+	}
+	n.users = &identity.Authenticator{Directory: n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
+	n.agent = agent.New(log,
+		agent.Part{Name: "hub", Run: n.serveHub},
+		agent.Part{Name: "directory", Run: n.watchDirectory},
+		agent.Part{Name: "clock", Run: n.watchClock},
+		agent.Part{Name: "mapper", Run: n.serveMapper},
+		agent.Part{Name: "certificate", Run: n.watchCertificate},
+		agent.Part{Name: "console", Run: n.serveConsole},
+	)
+	return n, nil
+}
+
+func newProvisioner(h *home.Home, t *transport) *install.Provisioner {
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "localhost" // only names SERVER_URL, which the operator may set
+	}
+	return &install.Provisioner{
+		Home: h, Tenant: &tenant.Client{HTTP: t.HTTP, Now: time.Now},
+		Version: thisBuild().Version, Hostname: hostname, Now: time.Now,
+	}
+}
+
+// run runs the node until ctx ends, and lets it finish what it has in hand.
+func (n *node) run(ctx context.Context) error {
+	err := n.agent.Run(ctx)
+	return errors.Join(err, n.directory.Close(), n.mapper.Close())
+}
+
+// now is the tenant's time as well as this machine knows it: tokens live a
+// minute, and a machine whose clock is wrong must still get in.
+func (n *node) now() time.Time { return time.Now().Add(time.Duration(n.offset.Load())) }
+
+// groupsFailed makes a login without its groups loud.
+func (n *node) groupsFailed(_ context.Context, user *identity.Entry, err error) {
+	n.log.Error("login went on without groups", "part", "directory", "dn", user.DN, "err", err)
+	n.dirReport.report(agent.Degraded, "groups could not be read: "+err.Error())
+}
+
+func (n *node) watchDirectory(ctx context.Context, report func(agent.State, string)) error {
+	report(agent.Degraded, "not asked yet")
+	n.dirReport.set(report)
+	defer n.dirReport.set(nil)
+	return n.directory.Run(ctx)
+}
+
+// A relay passes a room's word to the part that is running, if one is.
+type relay struct {
+	mu sync.Mutex
+	to func(agent.State, string)
+}
+
+func (r *relay) set(to func(agent.State, string)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.to = to
+}
+
+func (r *relay) report(s agent.State, detail string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.to != nil {
+		r.to(s, detail)
+	}
+}
+
+func (r *relay) watch(ok bool, detail string) {
+	if ok {
+		r.report(agent.OK, detail)
+		return
+	}
+	r.report(agent.Down, detail)
+}
+
+// A lazyMapper is the node's mapper while its part brings it up. A login that
+// comes meanwhile waits for it, up to its own deadline.
+type lazyMapper struct {
+	mu    sync.Mutex
+	m     *closingMapper
+	err   error
+	ready chan struct{} // closed when m or err is set
+}
+
+func (l *lazyMapper) wait() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ready == nil {
+		l.ready = make(chan struct{})
+	}
+	return l.ready
+}
+
+// set replaces the mapper, or says why there is none.
+func (l *lazyMapper) set(m *closingMapper, err error) {
+	ready := l.wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.m, l.err = m, err
+	select {
+	case <-ready:
+	default:
+		close(ready)
+	}
+}
+
+// Map maps with the mapper that is there.
+func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []identity.Group, status identity.Status) (identity.Profile, error) {
+	select {
+	case <-l.wait():
+	case <-ctx.Done():
+		return identity.Profile{}, context.Cause(ctx)
+	}
+	l.mu.Lock()
+	m, err := l.m, l.err
+	l.mu.Unlock()
+	if err != nil {
+		return identity.Profile{}, err
+	}
+	return m.Map(ctx, user, groups, status)
+}
+
+// Close ends the mapper's processes.
+func (l *lazyMapper) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.m == nil {
+		return nil
+	}
+	return l.m.Close()
+}
+
+// serveMapper brings the mapper up. A script that cannot work leaves the part
+// down and every login a fault that says why, until the script is mended and
+// the connector reloaded.
+func (n *node) serveMapper(ctx context.Context, report func(agent.State, string)) error {
+	m, err := openMapper(n.home, n.config, n.log)
+	n.mapper.set(m, err)
+	if err != nil {
+		n.log.Error("the profile mapper does not work", "part", "mapper", "err", err)
+		report(agent.Down, err.Error())
+	} else {
+		report(agent.OK, m.detail)
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/console"
+	"ad-ldap-connector/pkg/hub"
+	"ad-ldap-connector/pkg/install"
+	"ad-ldap-connector/pkg/tenant"
+)
+
+// serveHub brings the home in line with the tenant and then keeps the hub's
+// link until ctx ends. A tenant that cannot be reached is no reason to stop:
+// with the settings of the last start the hub is tried at once, and the tenant
+// again in the background.
+func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) error {
+	report(agent.Down, "asking the tenant for its settings")
+	r, err := n.refresh(ctx)
+	fresh := err == nil
+	if !fresh && !complete(r) {
+		return err
+	}
+	if !fresh {
+		n.log.Warn("going on with the tenant's settings of the last start", "part", "hub", "err", err)
+	}
+	ctx, restart := context.WithCancelCause(ctx)
+	defer restart(nil)
+	rejected := make(chan struct{}, 1)
+	t := r.Config.Tenant
+	n.served.Store(&t)
+	client, err := hub.New(n.users, hub.Options{
+		URL: t.Hub, Connection: t.Connection, Realm: t.Realm,
+		Signer: r.Keys.Signer, SigningKey: string(t.SigningKey),
+		HTTP: n.transport.HTTP, Log: n.log.With("part", "hub"), Now: n.now,
+		WriteBack: n.config.Policy.WriteBack, MaxInFlight: n.config.Agent.MaxInFlight,
+		RequestTimeout: n.config.Agent.RequestTimeout, MaxBackoff: n.config.Agent.ReconnectInterval,
+		Explain:  func(err error) error { return tenant.Explain("connect to the hub", hostOf(t.Hub), err) },
+		Answered: n.stats.answered,
+		State: func(s hub.State, detail string) {
+			report(hubHealth(s), detail)
+			if s == hub.Rejected {
+				select {
+				case rejected <- struct{}{}:
+				default: // one is waiting already
+				}
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.keepFresh(ctx, fresh, t, rejected, restart)
+	}()
+	err = client.Run(ctx)
+	restart(nil)
+	<-done
+	if errors.Is(context.Cause(ctx), errMoved) {
+		return errMoved // the agent starts this part again, with the new settings
+	}
+	return err
+}
+
+var errMoved = errors.New("the tenant changed its settings")
+
+func hubHealth(s hub.State) agent.State {
+	switch s {
+	case hub.Accepted:
+		return agent.OK
+	case hub.Rejected:
+		return agent.Degraded
+	}
+	return agent.Down
+}
+
+// refresh asks the tenant, within a bound.
+func (n *node) refresh(ctx context.Context) (install.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	if n.config.Tenant.Ticket == "" { // a home that was set up by hand, without a ticket
+		pair, err := n.home.Keys(n.config)
+		return install.Result{Config: n.config, Keys: pair}, err
+	}
+	r, err := n.provisioner.Refresh(ctx)
+	for _, note := range r.Notes {
+		n.log.Warn(note, "part", "hub")
+	}
+	if err == nil {
+		n.log.Info("Connector setup complete.", "connection", r.Config.Tenant.Connection, "part", "hub")
+	}
+	return r, err
+}
+
+// complete reports whether a home knows enough to serve the hub without asking
+// the tenant first.
+func complete(r install.Result) bool {
+	t := r.Config.Tenant
+	return r.Keys != nil && t.Hub != "" && t.Connection != "" && t.Realm != ""
+}
+
+// keepFresh asks the tenant again, with backoff, while the settings are not
+// fresh, and whenever the hub rejects the agent: a tenant that lost the
+// certificate learns it anew. Settings that changed restart the part.
+func (n *node) keepFresh(ctx context.Context, fresh bool, served config.Tenant, rejected <-chan struct{}, restart context.CancelCauseFunc) {
+	pause := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Minute}
+	pause.Reset()
+	for {
+		if fresh {
+			pause.Reset()
+			select {
+			case <-ctx.Done():
+				return
+			case <-rejected:
+				fresh = false
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause.NextBackOff()):
+		}
+		r, err := n.refresh(ctx)
+		if err != nil {
+			n.log.Warn("ask the tenant for its settings", "part", "hub", "err", err)
+			continue
+		}
+		fresh = true
+		if !sameHub(served, r.Config.Tenant) {
+			restart(errMoved)
+			return
+		}
+	}
+}
+
+// sameHub reports whether two settings lead to the same hub with the same keys.
+func sameHub(a, b config.Tenant) bool {
+	return a.Hub == b.Hub && a.Connection == b.Connection && a.Realm == b.Realm && a.SigningKey == b.SigningKey
+}
+
+// How often the tenant's clock is asked: often while something is wrong with
+// it, so that a mended clock is seen at once.
+const (
+	clockEvery      = time.Minute
+	clockWrongEvery = 5 * time.Second
+	clockWarns      = time.Second
+	clockDegrades   = 5 * time.Second
+)
+
+func (n *node) watchClock(ctx context.Context, report func(agent.State, string)) error {
+	ticket, err := tenant.ParseTicket(string(n.config.Tenant.Ticket))
+	if err != nil {
+		report(agent.OK, "not compared: there is no ticket that names the tenant")
+		<-ctx.Done()
+		return nil
+	}
+	for {
+		pause := clockWrongEvery
+		clock, err := n.provisioner.Tenant.Clock(ctx, ticket)
+		if ctx.Err() != nil {
+			return nil
+		}
+		switch {
+		case err != nil:
+			report(agent.Degraded, err.Error())
+			pause = clockEvery
+		case n.judge(clock, report):
+			pause = clockEvery
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// judge reports one comparison of clocks, and whether they agree. Half the
+// round trip is the comparison's own uncertainty, and not held against anyone.
+func (n *node) judge(clock tenant.Clock, report func(agent.State, string)) bool {
+	apart := max(0, clock.Offset.Abs()-clock.RoundTrip/2)
+	if apart <= clockWarns {
+		n.offset.Store(0)
+		report(agent.OK, fmt.Sprintf("%s apart", clock.Offset.Abs().Round(time.Millisecond)))
+		return true
+	}
+	n.offset.Store(int64(clock.Offset))
+	now := time.Now()
+	skew := &install.ClockSkewError{Local: now, Tenant: now.Add(clock.Offset)}
+	n.log.Warn(skew.Error(), "part", "clock", "hint", skew.Hint())
+	if apart > clockDegrades {
+		report(agent.Degraded, skew.Error())
+	} else {
+		report(agent.OK, skew.Error())
+	}
+	return false
+}
+
+// certificateWarns is how long before its end the certificate is spoken of.
+const certificateWarns = 30 * 24 * time.Hour
+
+func (n *node) watchCertificate(ctx context.Context, report func(agent.State, string)) error {
+	for {
+		if pair, err := n.home.Keys(n.config); err != nil {
+			report(agent.Degraded, err.Error())
+		} else if left := time.Until(pair.Certificate.NotAfter); left < certificateWarns {
+			report(agent.Degraded, "the agent's certificate ends on "+pair.Certificate.NotAfter.UTC().Format(time.DateOnly))
+		} else {
+			report(agent.OK, "thumbprint "+pair.Thumbprint())
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Hour):
+		}
+	}
+}
+
+// serveConsole listens on CONSOLE_ADDR. A port that is taken degrades this
+// part and stops nothing else.
+func (n *node) serveConsole(ctx context.Context, report func(agent.State, string)) error {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", n.config.Agent.ConsoleAddr)
+	if err != nil {
+		return fmt.Errorf("listen on CONSOLE_ADDR: %w", err)
+	}
+	addr := ln.Addr().String()
+	if err := n.home.SaveState("run", running{Console: addr, PID: pid(), Started: time.Now().UTC()}); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	s := &http.Server{
+		Handler:           console.Handler(console.Options{Health: n.agent.Health, Status: func() any { return n.status() }}),
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // the answers are small; nothing worth draining
+	defer stop()
+	report(agent.OK, "http://"+addr)
+	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/profile"
+)
+
+func newRunCommand(a *app) *cobra.Command {
+	untilStdin := false
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the connector in the foreground: what the service runs",
+		Long: `It serves the hub until it is stopped. SIGTERM and Ctrl-C let logins in hand
+finish and end with 0; SIGHUP reads the configuration and the mapper again. A
+home that holds only a ticket and the directory's settings is provisioned
+first. Logs go to stderr; with -o json one object a line.`,
+		Example: "  connector run --home /opt/auth0/ad-ldap",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx := cmd.Context()
+			if untilStdin {
+				ctx = untilClosed(ctx, a.stdin)
+			}
+			return a.run(ctx)
+		},
+	}
+	cmd.Flags().BoolVar(&untilStdin, "until-stdin-closes", false, "end when standard input does")
+	if err := cmd.Flags().MarkHidden("until-stdin-closes"); err != nil {
+		panic(err) // the flag is defined in the line above
+	}
+	return cmd
+}
+
+func (a *app) run(ctx context.Context) error {
+	h, err := a.openHome()
+	if err != nil {
+		return err
+	}
+	if err := h.Create(); err != nil { // env-only mode may start with no folder at all
+		return err
+	}
+	unlock, err := h.Lock()
+	if err != nil {
+		return err
+	}
+	log := newLog(a.stderr, a.json(), a.verbose)
+	err = serve(ctx, h, a.environ, log)
+	return errors.Join(err, unlock())
+}
+
+// serve runs nodes, one after the other as the configuration is reloaded, until
+// ctx ends. Only a configuration that cannot work at the start ends it.
+func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	counts := new(stats)
+	n, err := newNode(h, environ, log, counts)
+	if err != nil {
+		return err
+	}
+	log.Info("connector starts", "version", thisBuild().Version, "home", h.Dir(), "instance", n.identity.ID)
+	for {
+		running, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- n.run(running) }()
+		next := n.waitForReload(ctx, hangup, environ, counts)
+		stop()
+		if err := <-done; err != nil {
+			log.Warn("stop", "err", err)
+		}
+		if next == nil {
+			log.Info("connector stopped")
+			return nil
+		}
+		log.Info("configuration reloaded")
+		n = next
+	}
+}
+
+// waitForReload returns the node of a reloaded configuration, or nil when ctx
+// has ended. A configuration that cannot work is refused, and the running one
+// stays.
+func (n *node) waitForReload(ctx context.Context, hangup <-chan os.Signal, environ []string, counts *stats) *node {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangup:
+		}
+		next, err := newNode(n.home, environ, n.log, counts)
+		if err == nil {
+			return next
+		}
+		n.log.Error("reload refused; the running configuration stays", "err", oneLine(err.Error()))
+	}
+}
+
+// An instance names one running connector among those of its connection.
+type instance struct {
+	ID string `json:"id"`
+}
+
+// loadInstance reads the home's instance id, or makes one. It is state, and no
+// part of an export: a copy of a home is another instance.
+func loadInstance(h *home.Home) (instance, error) {
+	var i instance
+	err := h.LoadState("instance", &i)
+	if err == nil && i.ID != "" {
+		return i, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return i, err
+	}
+	id := make([]byte, 4)
+	_, _ = rand.Read(id) // crypto/rand.Read never fails
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "node"
+	}
+	i.ID = hostname + "-" + hex.EncodeToString(id)
+	return i, h.SaveState("instance", i)
+}
+
+// Running is what a connector that runs leaves for "connector status".
+type running struct {
+	Console string    `json:"console"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"`
+}
+
+func pid() int { return os.Getpid() }
+
+// mapperChildName is the hidden command that runs operators' mappers.
+const mapperChildName = "mapper-child"
+
+func newMapperChildCommand(a *app) *cobra.Command {
+	memory := 0
+	cmd := &cobra.Command{
+		Use:     mapperChildName,
+		Short:   "Run profile mappers for the connector that started this process",
+		Example: "  connector " + mapperChildName,
+		Hidden:  true,
+		Args:    noArgs,
+		RunE:    func(*cobra.Command, []string) error { return profile.Child(a.stdin, a.stdout, memory) },
+	}
+	cmd.Flags().IntVar(&memory, "memory", 0, "limit in `MiB`; 0 means the limit that the parent sends")
+	return cmd
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"ad-ldap-connector/pkg/hub"
+)
+
+// latencies is how many of the last logins the percentiles are taken over.
+const latencies = 1024
+
+// Stats count the logins of one run of the connector.
+type stats struct {
+	mu                         sync.Mutex
+	accepted, refused, faulted int
+	took                       []time.Duration // a ring
+	next                       int
+}
+
+// A Logins document is the part of the status that counts logins.
+type logins struct {
+	Accepted int     `json:"accepted"`
+	Refused  int     `json:"refused"`
+	Faulted  int     `json:"faulted"`
+	P50      float64 `json:"p50Ms"`
+	P99      float64 `json:"p99Ms"`
+}
+
+// answered counts one answer of the hub.
+func (s *stats) answered(a hub.Answer) {
+	if a.Command != "authenticate_user" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch a.Outcome {
+	case "accepted":
+		s.accepted++
+	case "refused":
+		s.refused++
+	default:
+		s.faulted++
+	}
+	if len(s.took) < latencies {
+		s.took = append(s.took, a.Took)
+		return
+	}
+	s.took[s.next] = a.Took
+	s.next = (s.next + 1) % latencies
+}
+
+func (s *stats) logins() logins {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := logins{Accepted: s.accepted, Refused: s.refused, Faulted: s.faulted}
+	if len(s.took) > 0 {
+		sorted := slices.Sorted(slices.Values(s.took))
+		l.P50, l.P99 = ms(sorted[len(sorted)/2]), ms(sorted[len(sorted)*99/100])
+	}
+	return l
+}
+
+// ms is a duration in milliseconds with two decimals, as the JSON documents
+// have it.
+func ms(d time.Duration) float64 {
+	return float64(d.Round(10*time.Microsecond)) / float64(time.Millisecond)
+}

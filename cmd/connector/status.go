@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/fatih/color"
+	"github.com/spf13/cobra"
+
+	"ad-ldap-connector/pkg/agent"
+)
+
+// A Status document is what "connector status" prints and /status serves.
+type status struct {
+	Installed  bool         `json:"installed"`
+	Service    string       `json:"service"` // running, stopped or none
+	Version    string       `json:"version"`
+	Instance   string       `json:"instance"`
+	Connection string       `json:"connection"`
+	Tenant     string       `json:"tenant"`
+	Health     agent.State  `json:"health"`
+	Parts      []statusPart `json:"parts"`
+	Logins     logins       `json:"logins"`
+}
+
+type statusPart struct {
+	Name   string      `json:"name"`
+	Health agent.State `json:"health"`
+	Since  time.Time   `json:"since"`
+	Detail string      `json:"detail"`
+}
+
+// status says how the running node fares.
+func (n *node) status() status {
+	t := n.config.Tenant
+	if served := n.served.Load(); served != nil {
+		t = *served
+	}
+	health := n.agent.Health()
+	s := status{
+		Installed: true, Service: "running", Version: thisBuild().Version, Instance: n.identity.ID,
+		Connection: t.Connection, Tenant: hostOf(t.Hub), Health: agent.Worst(health), Logins: n.stats.logins(),
+		Parts: []statusPart{},
+	}
+	for _, p := range health {
+		s.Parts = append(s.Parts, statusPart{Name: p.Part, Health: p.State, Since: p.Since.UTC(), Detail: p.Detail})
+	}
+	return s
+}
+
+func newStatusCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Say whether the connector runs, is accepted by the hub and reaches the directory",
+		Long:  "It ends with 0 when all parts are well, and with 1 when one is degraded or nothing runs.",
+		Example: `  connector status
+  connector status -o json | jq '.parts[] | select(.health != "ok")'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.askStatus(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				err = a.print(s)
+			} else {
+				err = a.printStatus(s)
+			}
+			if err == nil && s.Health != agent.OK {
+				return exitError(exitFault)
+			}
+			return err
+		},
+	}
+}
+
+// askStatus asks the connector that runs on this home, or says what the home
+// knows when none does.
+func (a *app) askStatus(ctx context.Context) (status, error) {
+	h, err := a.openHome()
+	if err != nil {
+		return status{}, err
+	}
+	c, err := h.Config()
+	if err != nil {
+		return status{}, err
+	}
+	s := status{
+		Installed: c.Tenant.Connection != "", Service: "none", Version: thisBuild().Version,
+		Connection: c.Tenant.Connection, Tenant: hostOf(c.Tenant.Hub), Health: agent.Down, Parts: []statusPart{},
+	}
+	if s.Installed {
+		s.Service = "stopped"
+	}
+	var i instance
+	var r running
+	if err := errors.Join(ignoreMissing(h.LoadState("instance", &i)), ignoreMissing(h.LoadState("run", &r))); err != nil {
+		return status{}, err
+	}
+	s.Instance = i.ID
+	if r.Console == "" {
+		return s, nil
+	}
+	live, err := fetchStatus(ctx, r.Console)
+	if err != nil || live.Instance != i.ID { // it has stopped, and another program may have its port
+		return s, nil //nolint:nilerr // nobody listens: that is the answer
+	}
+	return live, nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func fetchStatus(ctx context.Context, addr string) (s status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", nil)
+	if err != nil {
+		return s, err
+	}
+	res, err := (&http.Client{Transport: &http.Transport{Proxy: nil}}).Do(req)
+	if err != nil {
+		return s, err
+	}
+	defer func() { _ = res.Body.Close() }() // it was read, or is of no use
+	if res.StatusCode != http.StatusOK {
+		return s, fmt.Errorf("ask %s: status %d", addr, res.StatusCode)
+	}
+	return s, json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&s)
+}
+
+func (a *app) printStatus(s status) error {
+	mark := map[agent.State]*color.Color{agent.OK: color.New(color.FgGreen), agent.Degraded: color.New(color.FgYellow), agent.Down: color.New(color.FgRed)}
+	if !s.Installed {
+		return a.text("nothing is installed here; run: connector install\n")
+	}
+	err := a.text("%s  connection %s of %s\nservice %s, version %s, instance %s\n",
+		mark[s.Health].Sprint(s.Health), s.Connection, s.Tenant, s.Service, s.Version, s.Instance)
+	for _, p := range s.Parts {
+		err = errors.Join(err, a.text("  %-11s %s  since %s  %s\n", p.Name, mark[p.Health].Sprintf("%-8s", p.Health),
+			p.Since.Local().Format("2006-01-02 15:04:05"), p.Detail))
+	}
+	if s.Service == "running" {
+		l := s.Logins
+		err = errors.Join(err, a.text("logins: %d accepted, %d refused, %d faulted; half within %.1f ms, 99 of 100 within %.1f ms\n",
+			l.Accepted, l.Refused, l.Faulted, l.P50, l.P99))
+	}
+	return err
+}
+
+// hostOf returns the host of a URL for people, or "".
+func hostOf(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"time"
+
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/identity"
+	"ad-ldap-connector/pkg/profile"
+	"ad-ldap-connector/pkg/tenant"
+)
+
+// This file is the one place where the rooms meet: it reads the configuration
+// and hands each room only what that room needs.
+
+// A dirWatch learns how the directory fares.
+type dirWatch func(ok bool, detail string)
+
+// directoryOptions turns the configuration into what the directory room needs.
+// Filters that do not parse are all reported.
+func directoryOptions(c config.Config, password string, t *transport, log *slog.Logger, watch dirWatch) (directory.Options, error) {
+	d, g := c.Directory, c.Groups
+	var faults []error
+	filter := func(key, text string) directory.Filter {
+		f, err := directory.ParseFilter(text)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", key, err))
+		}
+		return f
+	}
+	o := directory.Options{
+		URLs: d.URLs, StartTLS: d.StartTLS, TLS: t.TLS, Dial: t.Dial,
+		BaseDN: d.BaseDN, GroupBaseDN: g.BaseDN,
+		BindUser: d.BindUser, BindPassword: identity.Password(password),
+		UserFilter:       filter("LDAP_USER_BY_NAME", d.UserFilter),
+		SearchFilter:     filter("LDAP_SEARCH_QUERY", d.SearchFilter),
+		SearchAllFilter:  filter("LDAP_SEARCH_ALL_QUERY", d.SearchAllFilter),
+		ListGroupsFilter: filter("LDAP_SEARCH_LIST_GROUPS_QUERY", d.ListGroupsFilter),
+		GroupsFilter:     filter("LDAP_SEARCH_GROUPS", g.Filter),
+		HeartbeatFilter:  filter("LDAP_HEARTBEAT_SEARCH_QUERY", d.HeartbeatFilter),
+		GroupProperty:    g.Property, GroupProperties: g.Properties, NestedGroups: g.Nested,
+		GroupsCache: g.Cache, GroupsTimeout: g.Timeout, DerefAliases: g.DerefAliases,
+		Heartbeat: d.Heartbeat, ParallelBinds: d.ParallelBinds,
+		UnicodePassword: d.UnicodePassword, UnlockOnChange: d.UnlockOnChange,
+		Now: time.Now, Log: log.With("part", "directory"), State: watch,
+	}
+	return o, errors.Join(faults...)
+}
+
+// bindPassword returns the service account's password: as it was given, or
+// opened with the home's private key.
+func bindPassword(h *home.Home, c config.Config) (string, error) {
+	if c.Directory.BindPassword != "" || c.Directory.BindCredentials == "" {
+		return string(c.Directory.BindPassword), nil
+	}
+	pair, err := h.Keys(c)
+	if err != nil {
+		return "", fmt.Errorf("open LDAP_BIND_CREDENTIALS: %w", err)
+	}
+	password, err := pair.Open(string(c.Directory.BindCredentials))
+	if err != nil {
+		return "", fmt.Errorf("open LDAP_BIND_CREDENTIALS: %w", err)
+	}
+	return password, nil
+}
+
+// openDirectory returns a client for the configured directory. It does no I/O
+// beyond reading the key.
+func openDirectory(h *home.Home, c config.Config, t *transport, log *slog.Logger, watch dirWatch) (*directory.Client, error) {
+	password, err := bindPassword(h, c)
+	if err != nil {
+		return nil, err
+	}
+	o, err := directoryOptions(c, password, t, log, watch)
+	if err != nil {
+		return nil, err
+	}
+	return directory.New(o), nil
+}
+
+// A closingMapper is a mapper that may own processes.
+type closingMapper struct {
+	identity.Mapper
+	detail string // what does the mapping: "native", or the script's name
+	close  func() error
+}
+
+func (m *closingMapper) Close() error { return m.close() }
+
+// openMapper returns the operator's mapper, or the native one when there is
+// none or it is the default.
+func openMapper(h *home.Home, c config.Config, log *slog.Logger) (*closingMapper, error) {
+	script, name, err := h.Mapper(c)
+	if err != nil {
+		return nil, err
+	}
+	return newMapper(script, name, c, log)
+}
+
+func newMapper(script, name string, c config.Config, log *slog.Logger) (*closingMapper, error) {
+	units := profile.Units(c.Mapper.OrganizationUnits)
+	if script == "" || profile.IsDefault(script) {
+		return &closingMapper{profile.Native(units), "native", func() error { return nil }}, nil
+	}
+	m, err := profile.New(profile.Options{
+		Script: script, Name: name, Units: units, Command: mapperChild,
+		Timeout: c.Mapper.Timeout, MemoryMB: c.Mapper.MemoryMB, Log: log.With("part", "mapper"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &closingMapper{m, name, m.Close}, nil
+}
+
+// mapperChild is the command that runs mappers: this program again.
+func mapperChild() *exec.Cmd {
+	program, err := os.Executable()
+	if err != nil {
+		program = os.Args[0] // as good a name as there is
+	}
+	return exec.Command(program, mapperChildName)
+}
+
+func policy(c config.Config) identity.Policy {
+	return identity.Policy{
+		AllowPasswordExpired:        c.Policy.AllowPasswordExpired,
+		AllowPasswordChangeRequired: c.Policy.AllowPasswordChangeRequired,
+		OmitGroups:                  !c.Groups.Enabled,
+		OmitGroupsInSearch:          c.Groups.OmitInSearch,
+		GroupsRequired:              c.Groups.Required,
+	}
+}
+
+// A workbench is what the commands that try the directory share: login, search
+// and profile use the same rooms as the runtime, wired the same way.
+type workbench struct {
+	home      *home.Home
+	config    config.Config
+	directory *directory.Client
+	mapper    *closingMapper
+	users     *identity.Authenticator
+}
+
+// openWorkbench reads the home and wires the rooms; a mapper file replaces the
+// home's own.
+func (a *app) openWorkbench() (*workbench, error) {
+	h, err := a.openHome()
+	if err != nil {
+		return nil, err
+	}
+	c, err := h.Config()
+	if err != nil {
+		return nil, err
+	}
+	if err := directoryFaults(c); err != nil {
+		return nil, err
+	}
+	t, err := newTransport(c.Network, a.environ)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := openDirectory(h, c, t, a.log(), nil)
+	if err != nil {
+		return nil, err
+	}
+	m, err := openMapper(h, c, a.log())
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	users := &identity.Authenticator{Directory: dir, Mapper: m, Policy: policy(c)}
+	return &workbench{home: h, config: c, directory: dir, mapper: m, users: users}, nil
+}
+
+func (w *workbench) Close() {
+	_ = w.mapper.Close()    // the process ends with this command anyway
+	_ = w.directory.Close() // nothing was left to send
+}
+
+// directoryFaults is Validate without what only the tenant's side needs: one
+// may look into a directory before there is a ticket.
+func directoryFaults(c config.Config) error {
+	if len(c.Directory.URLs) == 0 || c.Directory.BaseDN == "" {
+		return errNoDirectory
+	}
+	return nil
+}
+
+// errNoDirectory says that there is no directory to ask.
+var errNoDirectory error = &hinted{errors.New("LDAP_URL and LDAP_BASE are not set"),
+	"run \"connector install\", or: connector config set LDAP_URL ldaps://dc1.corp.example"}
+
+// A hinted error carries advice.
+type hinted struct {
+	error
+	hint string
+}
+
+func (e *hinted) Unwrap() error { return e.error }
+
+// Hint returns the advice.
+func (e *hinted) Hint() string { return e.hint }
+
+// clientTLS is the trust of everything this program dials.
+func (t *transport) clientTLS() *tls.Config { return t.TLS.Clone() }
+
+// checkDirectory proves that a candidate configuration can search.
+func checkDirectory(t *transport, log *slog.Logger) func(context.Context, config.Config) error {
+	return func(ctx context.Context, c config.Config) error {
+		o, err := directoryOptions(c, string(c.Directory.BindPassword), t, log, nil)
+		if err != nil {
+			return err
+		}
+		dir := directory.New(o)
+		ctx, cancel := context.WithTimeout(ctx, checkTime)
+		defer cancel()
+		return errors.Join(dir.Check(ctx), dir.Close())
+	}
+}
+
+// checkTime bounds one look at the directory or the tenant.
+const checkTime = 20 * time.Second
+
+var (
+	_ net.Addr // the transport's Dial is net's
+	_ = tenant.ParseTicket
+)

@@ -1,0 +1,86 @@
+// Package console serves the connector's own web address on the loopback
+// interface: the health of the running agent, for status, balancers and people.
+package console
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"ad-ldap-connector/pkg/agent"
+)
+
+// Options are what the console shows.
+type Options struct {
+	Health func() []agent.Health
+	// Status returns the document that "connector status" prints, for
+	// /status.
+	Status func() any
+}
+
+// Handler returns the console:
+//
+//	GET /healthz  200 while no part is down, else 503; one line a part
+//	GET /readyz   200 while every part that logins need is ok, else 503
+//	GET /status   the status document, JSON
+//
+// A request whose Host is not a loopback name is refused: a page elsewhere
+// could otherwise reach this port under a name of its own (DNS rebinding).
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		health(w, o.Health(), agent.Down, nil)
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		health(w, o.Health(), agent.Degraded, []string{"hub", "directory", "mapper"})
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		body, err := json.Marshal(o.Status())
+		if err != nil {
+			http.Error(w, "no status", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // the reader has gone; nobody is left to tell
+	})
+	cross := http.NewCrossOriginProtection()
+	return cross.Handler(loopbackOnly(mux))
+}
+
+// health answers 503 when a part, of those named (all if none is), is as bad
+// as limit or worse.
+func health(w http.ResponseWriter, parts []agent.Health, limit agent.State, named []string) {
+	var text strings.Builder
+	code := http.StatusOK
+	for _, p := range parts {
+		if (named == nil || slices.Contains(named, p.Part)) && agent.Worst([]agent.Health{p, {State: limit}}) == p.State && p.State != agent.OK {
+			code = http.StatusServiceUnavailable
+		}
+		text.WriteString(p.Part + " " + string(p.State))
+		if p.Detail != "" {
+			text.WriteString(": " + p.Detail)
+		}
+		text.WriteByte('\n')
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = w.Write([]byte(text.String())) // the reader has gone; nobody is left to tell
+}
+
+func loopbackOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this address answers to loopback names only", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,68 @@
+package console
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"ad-ldap-connector/pkg/agent"
+)
+
+func TestHealthAndReadiness(t *testing.T) {
+	part := func(name string, s agent.State) agent.Health {
+		return agent.Health{Part: name, State: s, Detail: "why"}
+	}
+	for _, tt := range []struct {
+		name            string
+		parts           []agent.Health
+		healthy, ready  int
+		mustSay, method string
+	}{
+		{name: "all well", parts: []agent.Health{part("hub", agent.OK), part("directory", agent.OK)}, healthy: 200, ready: 200},
+		{name: "hub degraded", parts: []agent.Health{part("hub", agent.Degraded)}, healthy: 200, ready: 503, mustSay: "hub degraded: why"},
+		{name: "directory down", parts: []agent.Health{part("hub", agent.OK), part("directory", agent.Down)}, healthy: 503, ready: 503},
+		{name: "a part that logins do not need", parts: []agent.Health{part("hub", agent.OK), part("console", agent.Degraded)}, healthy: 200, ready: 200},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := Handler(Options{Health: func() []agent.Health { return tt.parts }})
+			for path, want := range map[string]int{"/healthz": tt.healthy, "/readyz": tt.ready} {
+				w := httptest.NewRecorder()
+				h.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1:8357"+path, nil))
+				if w.Code != want || !strings.Contains(w.Body.String(), tt.mustSay) {
+					t.Errorf("%s = %d %q, want %d", path, w.Code, w.Body, want)
+				}
+			}
+		})
+	}
+}
+
+func TestOnlyLoopbackNamesAreServed(t *testing.T) {
+	h := Handler(Options{Health: func() []agent.Health { return nil }, Status: func() any { return map[string]bool{"installed": true} }})
+	for host, want := range map[string]int{
+		"localhost:8357": 200, "127.0.0.1:8357": 200, "[::1]:8357": 200, "localhost": 200,
+		"evil.example": 403, "evil.example:8357": 403, "127.0.0.1.evil.example": 403, "192.0.2.1:8357": 403, "": 403,
+	} {
+		r := httptest.NewRequest("GET", "/status", nil)
+		r.Host = host
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("Host %q = %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
+func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
+	h := Handler(Options{Health: func() []agent.Health { return nil }})
+	for _, r := range []*http.Request{
+		httptest.NewRequest("POST", "http://localhost/healthz", nil),
+		httptest.NewRequest("GET", "http://localhost/export", nil),
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code < 400 {
+			t.Errorf("%s %s = %d", r.Method, r.URL.Path, w.Code)
+		}
+	}
+}

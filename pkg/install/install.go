@@ -1,0 +1,214 @@
+// Package install changes the machine: it installs the connector as a plan of
+// steps that can be undone, and keeps a home in line with its tenant.
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/keys"
+	"ad-ldap-connector/pkg/tenant"
+)
+
+// Options are the answers that an install needs.
+type Options struct {
+	Provisioner
+	Ticket tenant.Ticket
+	Config config.Config // what the operator answered, over what the home holds
+	// Directory proves that the candidate can search the directory. It gets
+	// the bind password in clear, because there may be no key pair yet.
+	Directory func(ctx context.Context, candidate config.Config) error
+	CA        []byte // authorities to trust besides the system's, PEM; nil: none
+	Mapper    string // the script for a home that has none
+	Replace   bool   // the home may be pointed at another connection
+}
+
+// caName is the file that an install keeps its extra authorities in.
+const caName = "installed.pem"
+
+// maxSkew is how far this machine's clock may be from the tenant's: the agent's
+// token lives a minute, and the documented limit has always been 5 s.
+const maxSkew = 5 * time.Second
+
+// An OtherConnectionError means that the home serves another connection than
+// the one the ticket is for.
+type OtherConnectionError struct{ Have, Want string }
+
+func (e *OtherConnectionError) Error() string {
+	return fmt.Sprintf("this home serves the connection %s; the ticket is for %s", e.Have, e.Want)
+}
+
+// Hint says how to insist.
+func (e *OtherConnectionError) Hint() string {
+	return "one connector serves one connection; add --replace to point this one at the other"
+}
+
+// New returns the plan that provisions a home. The steps share what they learn
+// through locals of New. What cannot be undone, telling the tenant, comes after
+// all that is likely to fail.
+func New(o Options) Plan {
+	var (
+		conn       tenant.Connection
+		pair       *keys.Pair
+		made       bool // this plan made the home
+		registered bool
+		c          = o.Config
+	)
+	before, _ := os.ReadFile(o.Home.Path("config.json")) // none: there is nothing to bring back
+	return Plan{
+		{Name: "redeem-ticket", Says: "Redeem the ticket", Check: true,
+			Do: func(ctx context.Context) (err error) {
+				if conn, err = o.Tenant.Connection(ctx, o.Ticket); err != nil {
+					return err
+				}
+				if err := o.other(c, conn); err != nil {
+					return err
+				}
+				apply(&c, conn, o.Hostname)
+				c.Tenant.Ticket = config.Secret(o.Ticket.Reveal())
+				if o.CA != nil {
+					c.Network.CAPath = o.Home.Path("ca")
+				}
+				return c.Validate()
+			}},
+		{Name: "check-clock", Says: "Compare clocks with the tenant", Check: true,
+			Do: func(ctx context.Context) error { return o.checkClock(ctx) }},
+		{Name: "check-directory", Says: "Bind to the directory and search it", Check: true,
+			Do: func(ctx context.Context) error { return o.Directory(ctx, c) }},
+		{Name: "create-home", Says: "Create the home " + o.Home.Dir(),
+			Done: func(context.Context) (bool, error) { return o.Home.Exists(), nil },
+			Do:   func(context.Context) error { made = true; return o.Home.Create() },
+			Undo: func(context.Context) error {
+				if !made || registered {
+					return nil
+				}
+				return o.Home.Remove()
+			}},
+		{Name: "keep-ca", Says: "Keep the certificate authorities",
+			Done: func(context.Context) (bool, error) {
+				have, err := os.ReadFile(o.Home.Path("ca", caName))
+				return o.CA == nil || err == nil && string(have) == string(o.CA), nil
+			},
+			Do:   func(context.Context) error { return o.Home.SaveCA(caName, o.CA) },
+			Undo: func(context.Context) error { return o.Home.RemoveCA(caName) }},
+		{Name: "generate-keys", Says: "Generate the key pair",
+			Done: func(context.Context) (done bool, err error) {
+				pair, err = o.Home.Keys(c)
+				if errors.Is(err, fs.ErrNotExist) {
+					return false, nil
+				}
+				return err == nil, err
+			},
+			Do: func(context.Context) (err error) {
+				if pair, err = o.generate(conn); err != nil {
+					return err
+				}
+				return o.Home.SaveKeys(pair)
+			},
+			Undo: func(context.Context) error {
+				if registered {
+					return errors.New("the key pair stays, because the tenant has registered it; run the same command again")
+				}
+				return o.Home.RemoveKeys()
+			}},
+		{Name: "write-mapper", Says: "Write the profile mapper",
+			Done: func(context.Context) (bool, error) { script, _, err := o.Home.Mapper(c); return script != "", err },
+			Do:   func(context.Context) error { return o.Home.SaveMapper(o.Mapper) },
+			Undo: func(context.Context) error { return o.Home.RemoveMapper() }},
+		{Name: "write-config", Says: "Write the configuration",
+			Done: func(context.Context) (bool, error) {
+				if err := sealPassword(&c, pair); err != nil {
+					return false, err
+				}
+				return o.same(c)
+			},
+			Do: func(context.Context) error { return o.Home.SaveConfig(c) },
+			Undo: func(context.Context) error {
+				if registered {
+					return nil
+				}
+				return o.Home.RestoreConfig(before)
+			}},
+		{Name: "register-agent", Says: "Register with the tenant",
+			Done: func(context.Context) (bool, error) {
+				return c.Tenant.SentThumbprint == pair.Thumbprint() && c.Tenant.SigningKey != "" && !o.moved(conn), nil
+			},
+			Do: func(ctx context.Context) error {
+				_, err := o.register(ctx, o.Ticket, &c, pair)
+				registered = err == nil
+				return err
+			}},
+		{Name: "record-registration", Says: "Record the tenant's signing key",
+			Done: func(context.Context) (bool, error) { return o.same(c) },
+			Do:   func(context.Context) error { return o.Home.SaveConfig(c) }},
+	}
+}
+
+// other refuses a ticket for another connection than the one the home serves.
+func (o *Options) other(c config.Config, conn tenant.Connection) error {
+	t := c.Tenant
+	if o.Replace || t.Connection == "" || t.Connection == conn.Name && t.Realm == conn.Realm {
+		return nil
+	}
+	return &OtherConnectionError{Have: t.Connection + " of " + t.Realm, Want: conn.Name + " of " + conn.Realm}
+}
+
+// moved reports whether conn is not the one the home served before.
+func (o *Options) moved(conn tenant.Connection) bool {
+	return o.Config.Tenant.Connection != conn.Name || o.Config.Tenant.Realm != conn.Realm
+}
+
+// same reports whether the home's file already says what c says.
+func (o *Options) same(c config.Config) (bool, error) {
+	want, err := c.Encode()
+	if err != nil {
+		return false, err
+	}
+	have, err := os.ReadFile(o.Home.Path("config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && string(have) == string(want), err
+}
+
+// A ClockSkewError says how far this machine's clock is from the tenant's, in
+// the words that operators search for.
+type ClockSkewError struct{ Local, Tenant time.Time }
+
+func (e *ClockSkewError) Error() string {
+	return fmt.Sprintf("clock skew detected: local time %s, tenant's time %s, %s apart",
+		e.Local.UTC().Format(time.RFC3339), e.Tenant.UTC().Format(time.RFC3339), e.Tenant.Sub(e.Local).Abs().Round(100*time.Millisecond))
+}
+
+// Hint says what to do.
+func (e *ClockSkewError) Hint() string {
+	return "let this machine set its clock by NTP (timedatectl set-ntp true; w32tm /resync)"
+}
+
+func (o *Options) checkClock(ctx context.Context) error {
+	clock, err := o.Tenant.Clock(ctx, o.Ticket)
+	if err != nil {
+		return err
+	}
+	if clock.Offset.Abs() > maxSkew {
+		now := o.Now()
+		return &ClockSkewError{Local: now, Tenant: now.Add(clock.Offset)}
+	}
+	return nil
+}
+
+func splitURLs(list string) []string {
+	var urls []string
+	for u := range strings.SplitSeq(list, ",") {
+		if u = strings.TrimSpace(u); u != "" {
+			urls = append(urls, u)
+		}
+	}
+	return urls
+}
