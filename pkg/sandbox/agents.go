@@ -70,28 +70,29 @@ func (c *Cloud) list() []*cloudConnection {
 	return c.connections
 }
 
-// next takes the link whose turn it is among those of a connection that were
-// not asked yet, and counts how many such there are besides it.
+// next takes the link that has waited longest for its turn, among those of a
+// connection that were not asked yet, and counts how many such there are
+// besides it. (Positions in a list would give some agents two turns and others
+// none when one leaves.)
 func (c *Cloud) next(connection string, asked map[*cloudLink]string) (chosen *cloudLink, others int, live bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var mine []*cloudLink
 	for _, l := range c.links {
-		if l.agent.Connection == connection {
-			mine = append(mine, l)
+		if l.agent.Connection != connection {
+			continue
 		}
-	}
-	turn := c.turns[connection]
-	for i := range mine {
-		l := mine[(turn+i)%len(mine)]
-		switch _, was := asked[l]; {
-		case was:
-		case chosen == nil:
+		live = true
+		if _, was := asked[l]; was {
+			continue
+		}
+		if others++; chosen == nil || l.turn < chosen.turn {
 			chosen = l
-			c.turns[connection] = (turn + i + 1) % len(mine)
-		default:
-			others++
 		}
 	}
-	return chosen, others, len(mine) > 0
+	if chosen != nil {
+		others--
+		c.asks++
+		chosen.turn = c.asks
+	}
+	return chosen, others, live
 }

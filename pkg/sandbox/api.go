@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // maxCall bounds the body of a call to the API, in bytes.
@@ -150,7 +149,7 @@ func (c *Cloud) serveRequest(w http.ResponseWriter, r *http.Request) {
 		Agent  string          `json:"agent"`
 		TookMs int64           `json:"tookMs"`
 		Reply  json.RawMessage `json:"reply"`
-	}{response.Agent, response.Took.Round(time.Millisecond).Milliseconds(), response.Reply})
+	}{response.Agent, inMs(response.Took), response.Reply})
 }
 
 func requestStatus(err error) int {

@@ -45,7 +45,19 @@ type CloudOptions struct {
 	// Kerberos and CertAuth are the first connection's switches, as given at
 	// each start.
 	Kerberos, CertAuth bool
+
+	pace cloudPace // tests are in a hurry
 }
+
+// cloudPace is how long an agent may take.
+type cloudPace struct {
+	authenticate time.Duration // to say who it is
+	write        time.Duration // to take a frame off the wire
+	ping         time.Duration // between two pings, and to answer one
+	next         time.Duration // to answer a request, before another one is asked too
+}
+
+var usualPace = cloudPace{authenticate: 10 * time.Second, write: 10 * time.Second, ping: 10 * time.Second, next: 5 * time.Second}
 
 // A Cloud is a pretend tenant with its hub: it provisions agents by ticket,
 // keeps their links, and sends them logins and searches. It is safe for
@@ -66,10 +78,6 @@ type Cloud struct {
 	closed  error
 	offset  atomic.Int64
 
-	// How long an agent may take to say who it is, to take a frame off the
-	// wire, to answer a ping, and before another one is asked. Tests shorten them.
-	authenticateWithin, writeWithin, pingEvery, askNextAfter time.Duration
-
 	linkSlots, streamSlots, askSlots chan struct{}
 
 	writing     sync.Mutex // held while connections are changed and saved
@@ -77,7 +85,7 @@ type Cloud struct {
 	ended       bool
 	connections []*cloudConnection
 	links       []*cloudLink
-	turns       map[string]int // of each connection, for round robin
+	asks        uint64 // counts turns, for round robin
 	arrivals    int
 	changed     chan struct{}
 }
@@ -96,14 +104,14 @@ func StartCloud(o CloudOptions) (*Cloud, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.pace == (cloudPace{}) {
+		o.pace = usualPace
+	}
 	c := &Cloud{
 		options: o, log: o.Log, folder: o.State,
-		authenticateWithin: 10 * time.Second, writeWithin: 10 * time.Second,
-		pingEvery: 10 * time.Second, askNextAfter: 5 * time.Second,
 		linkSlots:   make(chan struct{}, maxCloudLinks),
 		streamSlots: make(chan struct{}, maxCloudStreams),
 		askSlots:    make(chan struct{}, maxCloudAsking),
-		turns:       map[string]int{},
 		changed:     make(chan struct{}),
 	}
 	if c.log == nil {

@@ -155,6 +155,7 @@ func dialHub(t *testing.T, c *Cloud) *websocket.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	conn.SetReadLimit(-1)
 	t.Cleanup(func() { _ = conn.CloseNow() }) // mostly it is closed already
 	return conn
 }

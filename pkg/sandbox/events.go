@@ -40,7 +40,7 @@ func (c *Cloud) agentsJSON() agentsJSON {
 	for _, a := range c.Agents() {
 		list = append(list, agentJSON{
 			a.ID, a.Connection, a.Remote, a.Since.Truncate(time.Second), a.Thumbprint, a.Version,
-			a.Asked, a.Answered, a.LastLatency.Round(time.Millisecond).Milliseconds(),
+			a.Asked, a.Answered, inMs(a.LastLatency),
 		})
 	}
 	return agentsJSON{list}

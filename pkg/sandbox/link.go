@@ -55,7 +55,8 @@ type cloudAnswer struct {
 // cloudLink is the socket of one agent.
 type cloudLink struct {
 	cloud *Cloud
-	agent Agent // guarded by Cloud.mu
+	agent Agent  // guarded by Cloud.mu
+	turn  uint64 // when it was asked last; guarded by Cloud.mu
 	conn  *websocket.Conn
 	out   chan []byte
 	ctx   context.Context // ends with the link
@@ -141,7 +142,7 @@ func (c *Cloud) leave(l *cloudLink) {
 // greet waits for the agent to say who it is. Frames that are none are passed
 // over, as long as the time lasts.
 func (l *cloudLink) greet() (*cloudConnection, string, error) {
-	ctx, cancel := context.WithTimeout(l.ctx, l.cloud.authenticateWithin)
+	ctx, cancel := context.WithTimeout(l.ctx, l.cloud.options.pace.authenticate)
 	defer cancel()
 	for {
 		kind, data, err := l.conn.Read(ctx)
@@ -245,19 +246,19 @@ func (l *cloudLink) write() {
 }
 
 func (l *cloudLink) send(frame []byte) error {
-	ctx, cancel := context.WithTimeout(l.ctx, l.cloud.writeWithin)
+	ctx, cancel := context.WithTimeout(l.ctx, l.cloud.options.pace.write)
 	defer cancel()
 	return l.conn.Write(ctx, websocket.MessageText, frame)
 }
 
 // ping drops a link whose other end has died without a word.
 func (l *cloudLink) ping() {
-	ticker := time.NewTicker(l.cloud.pingEvery)
+	ticker := time.NewTicker(l.cloud.options.pace.ping)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			ctx, cancel := context.WithTimeout(l.ctx, l.cloud.pingEvery)
+			ctx, cancel := context.WithTimeout(l.ctx, l.cloud.options.pace.ping)
 			err := l.conn.Ping(ctx)
 			cancel()
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
@@ -23,6 +24,7 @@ var (
 
 	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 		"short": func(thumbprint string) string { return thumbprint[:min(8, len(thumbprint))] },
+		"took":  tookText,
 		"date":  func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	}).Parse(pageHTML))
 
@@ -95,7 +97,7 @@ func outcomeOf(response Response) *pageOutcome {
 	}
 	// An agent of another make may answer anything; it is shown as it is.
 	err := json.Unmarshal(response.Reply, &reply)
-	by := " by " + response.Agent + " in " + response.Took.Round(time.Millisecond).String()
+	by := " by " + response.Agent + " in " + tookText(inMs(response.Took))
 	outcome := &pageOutcome{Kind: "fault", Says: "Answered" + by + ", with neither a profile nor an error"}
 	switch {
 	case err != nil:
@@ -113,6 +115,15 @@ func outcomeOf(response Response) *pageOutcome {
 	}
 	outcome.Detail = text.String()
 	return outcome
+}
+
+func inMs(d time.Duration) int64 { return d.Round(time.Millisecond).Milliseconds() }
+
+func tookText(ms int64) string {
+	if ms < 1 {
+		return "under 1 ms"
+	}
+	return fmt.Sprint(ms) + " ms"
 }
 
 // sentence makes an error's text one for people.

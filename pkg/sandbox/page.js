@@ -2,6 +2,8 @@
 (() => {
   const byId = (id) => document.getElementById(id);
 
+  const took = (ms) => (ms < 1 ? "under 1 ms" : ms + " ms");
+
   // Whatever comes from an agent goes into the page as text, never as markup.
   const cell = (kind, text, className) => {
     const element = document.createElement(kind);
@@ -20,7 +22,7 @@
     certificate.append(print);
     tr.append(id, cell("td", agent.connection), cell("td", new Date(agent.since).toLocaleString()), cell("td", agent.version),
       certificate, cell("td", agent.remote), cell("td", agent.answered + " of " + agent.asked, "number"),
-      cell("td", agent.answered ? agent.lastMs + " ms" : "none yet", "number"));
+      cell("td", agent.answered ? took(agent.lastMs) : "none yet", "number"));
     return tr;
   };
 
@@ -50,7 +52,7 @@
 
   const outcome = (answer) => {
     const { err, profile } = answer.reply;
-    const by = " by " + answer.agent + " in " + answer.tookMs + " ms";
+    const by = " by " + answer.agent + " in " + took(answer.tookMs);
     const detail = JSON.stringify(answer.reply, null, 2);
     if (err && err.name) show("refused", "Refused" + by + ": " + err.message, detail);
     else if (err) show("fault", "A fault, told" + by + ": " + err.message, detail);

@@ -119,7 +119,7 @@ func (c *Cloud) request(caller context.Context, command string, r Request) (Resp
 					continue // it takes no more: the next one
 				}
 				waiting = next
-				slice.Reset(min(time.Until(deadline)/time.Duration(others+1), c.askNextAfter))
+				slice.Reset(min(time.Until(deadline)/time.Duration(others+1), c.options.pace.next))
 			case !live && len(asked) == 0:
 				return Response{}, ErrNoAgent
 			}
