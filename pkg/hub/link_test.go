@@ -101,9 +101,7 @@ func TestHandshake(t *testing.T) {
 			t.Errorf("accepted %t, state %q", c.Accepted(), s.last())
 		}
 		go stop()
-		if op, payload, err := l.read(); err != nil || op != opClose || string(payload) != "\x03\xe8" {
-			t.Errorf("farewell: opcode %d %q, %v", op, payload, err)
-		}
+		l.farewell(t)
 		l.raw(t, rawFrame(0x80|opClose, 2, "\x03\xe8"))
 		stop()
 		if c.Accepted() {
@@ -199,9 +197,7 @@ func TestRejection(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.text(t, `{"n":"authentication_failure"}`)
-			if op, payload, err := l.read(); err != nil || op != opClose || string(payload) != "\x03\xe8" {
-				t.Errorf("farewell: opcode %d %q, %v", op, payload, err)
-			}
+			l.farewell(t)
 			_ = l.Close()
 			synctest.Wait()
 			if c.Accepted() || !strings.HasPrefix(s.last(), "rejected "+ErrRejected.Error()) {
@@ -384,9 +380,7 @@ func TestStopDrains(t *testing.T) {
 					if got := l.hear(t); got != tt.want || time.Since(start) != tt.after {
 						t.Errorf("got %s after %v", got, time.Since(start))
 					}
-					if op, payload, err := l.read(); err != nil || op != opClose || string(payload) != "\x03\xe8" {
-						t.Errorf("farewell: opcode %d %q, %v", op, payload, err)
-					}
+					l.farewell(t)
 					stop() // the hub does not say farewell: it is not waited for long
 					if took := time.Since(start); took > tt.after+2*time.Second {
 						t.Errorf("stopped after %v", took)

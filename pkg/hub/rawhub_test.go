@@ -169,3 +169,19 @@ func (l *rawLink) hear(t *testing.T) string {
 		}
 	}
 }
+
+// farewell wants a close frame with the code 1000, and nothing but pings
+// before it.
+func (l *rawLink) farewell(t *testing.T) {
+	t.Helper()
+	for {
+		op, payload, err := l.read()
+		if err == nil && op == opPing {
+			continue
+		}
+		if err != nil || op != opClose || string(payload) != "\x03\xe8" {
+			t.Errorf("farewell: opcode %d %q, %v", op, payload, err)
+		}
+		return
+	}
+}
