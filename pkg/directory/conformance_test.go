@@ -24,6 +24,9 @@ import (
 type target interface {
 	Options(t *testing.T) directory.Options
 	Users() int
+	// DenyWrites takes the right to set the password of locked1 from the
+	// service account until the test ends.
+	DenyWrites(t *testing.T)
 }
 
 // A breakable target can be killed, started again and made to hang.
@@ -39,11 +42,13 @@ type slapd struct{ *lab.SlapdServer }
 
 func (s slapd) Users() int { return 60 }
 
+func (s slapd) DenyWrites(*testing.T) {} // its access rules always do
+
 func (s slapd) Options(t *testing.T) directory.Options {
 	return directory.Options{
 		URLs: []string{s.URL}, BaseDN: s.BaseDN, BindUser: s.BindUser, BindPassword: identity.Password(s.BindPassword),
 		UserFilter:       filter(t, "(uid={0})"),
-		SearchFilter:     filter(t, "(&(objectClass=person)(|(uid={0})(cn={0}*)))"),
+		SearchFilter:     filter(t, "(&(objectClass=inetOrgPerson)(|(uid={0})(cn={0}*)))"),
 		SearchAllFilter:  filter(t, "(&(objectClass=inetOrgPerson)(mail=*))"),
 		ListGroupsFilter: filter(t, "(objectClass=groupOfNames)"),
 		GroupsFilter:     filter(t, "(member={0})"),
@@ -293,7 +298,10 @@ func testPassword(t *testing.T, on target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, c.SetPassword(ctx, locked.DN, fresh), identity.InsufficientAccess)
+	t.Run("without the right", func(t *testing.T) {
+		on.DenyWrites(t)
+		refused(t, c.SetPassword(ctx, locked.DN, fresh), identity.InsufficientAccess)
+	})
 	err = c.SetPassword(ctx, "uid=nobody,ou=people,dc=lab,dc=test", fresh)
 	var r *identity.Refusal
 	if err == nil || errors.As(err, &r) {

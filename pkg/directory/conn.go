@@ -21,6 +21,7 @@ type conn struct {
 	secure bool   // TLS
 	seq    uint64 // how many were opened before it
 	forget func()
+	slot   *slot // of a shared pool
 
 	ended atomic.Bool
 

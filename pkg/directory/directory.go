@@ -27,7 +27,9 @@ const (
 
 // How connections are kept.
 const (
-	searchConns = 2                // multiplexed, for searches
+	searchConns = 2                // multiplexed, for searches, to begin with
+	searchMost  = 8                // and at the most
+	searchLoad  = 24               // searches on each at a time: servers have their limits
 	workConns   = 4                // one operation at a time: paged searches and modifications
 	openTimeout = 5 * time.Second  // to dial one server, TLS and the service account's bind included
 	maxIdle     = 2 * time.Minute  // well below what firewalls and servers cut (AD: 15 minutes)
@@ -141,7 +143,7 @@ func New(o Options) *Client {
 	c := &Client{o: o.withDefaults(), conns: map[*conn]struct{}{}}
 	c.life, c.cancel = context.WithCancel(context.Background())
 	c.servers.parse(c.o)
-	c.shared = newShared(searchConns, c.openService, c.stale)
+	c.shared = newShared(c.openService, c.stale)
 	c.work = newExclusive(workConns, c.openService, c.stale)
 	c.binds = newExclusive(c.o.ParallelBinds, c.openPlain, c.stale)
 	c.groups = newGroupCache(c.o.GroupsCache, c.o.Now, c.life, c.spawn)

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -101,8 +102,7 @@ func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 	return cn, nil
 }
 
-// readTraits asks a server what it can do. A server that does not say can
-// nothing of it.
+// readTraits asks a server what it can do. Some do not say.
 func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 	found, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) {
 		return l.Search(rootDSE("supportedControl"))
@@ -115,10 +115,9 @@ func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 		return &t, nil
 	}
 	for _, e := range found.Entries {
-		for _, oid := range e.GetEqualFoldAttributeValues("supportedControl") {
-			t.paging = t.paging || oid == pagingOID
-			t.policy = t.policy || oid == policyOID
-		}
+		controls := e.GetEqualFoldAttributeValues("supportedControl")
+		t.noPaging = len(controls) > 0 && !slices.Contains(controls, pagingOID)
+		t.policy = slices.Contains(controls, policyOID)
 	}
 	return &t, nil
 }

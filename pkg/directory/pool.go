@@ -2,22 +2,25 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // shared hands out connections that carry many operations at once, as LDAP
 // allows for all but binds (RFC 4511, section 3.1).
 type shared struct {
-	open  func(context.Context) (*conn, error)
-	stale func(*conn) bool
-	slots []slot
-	next  atomic.Uint32
+	open    func(context.Context) (*conn, error)
+	stale   func(*conn) bool
+	permits chan struct{}
+
+	mu    sync.Mutex
+	slots []*slot
 }
 
 // A slot holds one connection, opened by whoever needs it first.
 type slot struct {
+	load int           // operations under way or waiting for the connection; guarded by the pool
 	door chan struct{} // holds a token while somebody opens the connection
 
 	mu    sync.Mutex
@@ -26,18 +29,61 @@ type slot struct {
 	err   error // of the last failure
 }
 
-func newShared(n int, open func(context.Context) (*conn, error), stale func(*conn) bool) *shared {
-	p := &shared{open: open, stale: stale, slots: make([]slot, n)}
-	for i := range p.slots {
-		p.slots[i].door = make(chan struct{}, 1)
+func newShared(open func(context.Context) (*conn, error), stale func(*conn) bool) *shared {
+	p := &shared{open: open, stale: stale, permits: make(chan struct{}, searchMost*searchLoad)}
+	for range searchConns {
+		p.slots = append(p.slots, newSlot())
 	}
 	return p
+}
+
+func newSlot() *slot { return &slot{door: make(chan struct{}, 1)} }
+
+// enter waits for its turn and chooses the least busy slot.
+func (p *shared) enter(ctx context.Context) (*slot, error) {
+	select {
+	case p.permits <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	best := p.slots[0]
+	for _, s := range p.slots[1:] {
+		if s.load < best.load {
+			best = s
+		}
+	}
+	if best.load >= searchLoad && len(p.slots) < searchMost {
+		best = newSlot()
+		p.slots = append(p.slots, best)
+	}
+	best.load++
+	return best, nil
+}
+
+func (p *shared) leave(s *slot) {
+	p.mu.Lock()
+	s.load--
+	p.mu.Unlock()
+	<-p.permits
 }
 
 // get returns a connection that was opened after the first so many, and counts
 // an operation in. Whoever calls it calls put.
 func (p *shared) get(ctx context.Context, after uint64) (*conn, error) {
-	s := &p.slots[p.next.Add(1)%uint32(len(p.slots))]
+	s, err := p.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cn, err := p.connect(ctx, s, after)
+	if err != nil {
+		p.leave(s)
+	}
+	return cn, err
+}
+
+func (p *shared) connect(ctx context.Context, s *slot, after uint64) (*conn, error) {
 	cn, fails := p.usable(s, after)
 	if cn != nil {
 		return cn, nil
@@ -50,11 +96,11 @@ func (p *shared) get(ctx context.Context, after uint64) (*conn, error) {
 	defer func() { <-s.door }()
 	// What came of another's opening while this one waited is good for both:
 	// else each of those who wait would wait for the same dead server in turn.
-	cn, failsNow := p.usable(s, after)
+	cn, now := p.usable(s, after)
 	if cn != nil {
 		return cn, nil
 	}
-	if failsNow != fails {
+	if now != fails {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return nil, s.err
@@ -69,6 +115,7 @@ func (p *shared) get(ctx context.Context, after uint64) (*conn, error) {
 		}
 		return nil, err
 	}
+	cn.slot = s
 	cn.take()
 	s.conn = cn
 	return cn, nil
@@ -99,12 +146,15 @@ func (p *shared) put(cn *conn, err error, now time.Time) {
 		cn.retire()
 	}
 	cn.done(now)
+	p.leave(cn.slot)
 }
 
 // prune ends connections that are not to be used again.
 func (p *shared) prune() {
-	for i := range p.slots {
-		s := &p.slots[i]
+	p.mu.Lock()
+	slots := slices.Clone(p.slots)
+	p.mu.Unlock()
+	for _, s := range slots {
 		s.mu.Lock()
 		if s.conn != nil && p.stale(s.conn) {
 			s.conn.retire()

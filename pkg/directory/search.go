@@ -173,11 +173,11 @@ func (c *Client) searchPages(ctx context.Context, req *ldap.SearchRequest, timeo
 func (c *Client) pagesOn(ctx context.Context, cn *conn, req *ldap.SearchRequest, timeout time.Duration, limit int) (answer, error) {
 	all := answer{server: cn.server.url}
 	page := ldap.NewControlPaging(pageSize)
-	req.Controls = nil
-	if t := cn.server.traits.Load(); t != nil && t.paging {
-		req.Controls = []ldap.Control{page}
-	} else {
-		req.SizeLimit = max(limit, 0)
+	// A server that does not know the control passes over it (RFC 4511,
+	// section 4.1.11), so it is left out only where it is known to be useless.
+	req.Controls, req.SizeLimit = []ldap.Control{page}, 0
+	if t := cn.server.traits.Load(); t != nil && t.noPaging {
+		req.Controls, req.SizeLimit = nil, max(limit, 0)
 	}
 	for {
 		a, err := pageOn(ctx, cn, req, timeout, page)

@@ -27,8 +27,8 @@ type server struct {
 
 // traits are what a server says it can do (RFC 4512, section 5.1).
 type traits struct {
-	paging bool // RFC 2696
-	policy bool // draft-behera-ldap-password-policy
+	noPaging bool // not RFC 2696
+	policy   bool // draft-behera-ldap-password-policy
 }
 
 // parseURL reads ldap://host[:port] or ldaps://host[:port].

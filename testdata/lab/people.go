@@ -93,8 +93,8 @@ func (l *ldif) person(ou, uid, password string, more ...string) string {
 	return dn
 }
 
-// people is the content of the directory with n generated users.
-func people(n int) string {
+// People is the content of the directory with n generated users, as LDIF.
+func People(n int) string {
 	l := &ldif{}
 	l.entry(baseDN, "objectClass", "dcObject", "objectClass", "organization", "dc", "lab", "o", "Lab")
 	for _, ou := range []string{"people", "people2", "special", "locked", "groups", "service", "policies"} {

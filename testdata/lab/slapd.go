@@ -72,7 +72,7 @@ func Slapd(t testing.TB, o SlapdOptions) *SlapdServer {
 		t.Fatal(err)
 	}
 	write("slapd.conf", slapdConf(s.dir, cert, key, o))
-	data := write("data.ldif", people(o.Users)+o.LDIF)
+	data := write("data.ldif", People(o.Users)+o.LDIF)
 	add := exec.Command(slapaddPath, "-q", "-b", baseDN, "-f", s.conf(), "-l", data)
 	if out, err := add.CombinedOutput(); err != nil {
 		t.Fatalf("slapadd: %v\n%s", err, out)

@@ -1,0 +1,93 @@
+package directory_test
+
+import (
+	"strings"
+	"testing"
+
+	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/identity"
+	"ad-ldap-connector/pkg/sandbox"
+	"ad-ldap-connector/testdata/lab"
+)
+
+// inMemory is the sandbox's directory, with the same people.
+type inMemory struct {
+	*sandbox.Directory
+	traits sandbox.Traits
+}
+
+func (m inMemory) Users() int { return 60 }
+
+func (m inMemory) DenyWrites(t *testing.T) {
+	traits := m.traits
+	traits.NoWriteAccess = true
+	m.SetTraits(traits)
+	t.Cleanup(func() { m.SetTraits(m.traits) })
+}
+
+func (m inMemory) Options(t *testing.T) directory.Options {
+	o := slapd{&lab.SlapdServer{URL: m.URL(), BaseDN: m.BaseDN(), BindUser: m.BindUser(), BindPassword: m.BindPassword()}}.Options(t)
+	return o
+}
+
+func startSandbox(t *testing.T, traits sandbox.Traits, data string) inMemory {
+	t.Helper()
+	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{LDIF: strings.NewReader(data), Traits: traits})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return inMemory{d, traits}
+}
+
+func TestConformanceSandbox(t *testing.T) {
+	suite(t, startSandbox(t, sandbox.Traits{MaxEntries: 20}, lab.People(60)))
+}
+
+func TestConformanceSandboxAD(t *testing.T) {
+	traits := sandbox.Traits{ActiveDirectory: true, TrailingNUL: true, UnknownUser525: true, MaxEntries: 20,
+		References: []string{"ldap://127.0.0.1:1/CN=Configuration,dc=lab,dc=test"}}
+	suite(t, startSandbox(t, traits, lab.People(60)))
+}
+
+// The demo population has a user in each state that Active Directory refuses.
+func TestActiveDirectoryStates(t *testing.T) {
+	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Traits: sandbox.Traits{ActiveDirectory: true, TrailingNUL: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	c := directory.New(directory.Options{URLs: []string{d.URL()}, BaseDN: d.BaseDN(),
+		BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword())})
+	defer c.Close()
+	for name, want := range map[string]identity.Reason{
+		"locked": identity.AccountLocked, "disabled": identity.AccountDisabled, "expired": identity.AccountExpired,
+		"stale": identity.PasswordExpired, "mustchange": identity.PasswordChangeRequired,
+	} {
+		user, err := c.Find(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(t, c.Bind(t.Context(), user.DN, sandbox.DemoPassword), want)
+	}
+	alice, err := c.Find(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := alice.Value("objectGUID"); len(id) != 36 {
+		t.Errorf("objectGUID %q", id)
+	}
+	if s := alice.Value("objectSid"); !strings.HasPrefix(s, "S-1-5-21-") {
+		t.Errorf("objectSid %q", s)
+	}
+	if err := c.Bind(t.Context(), alice.DN, sandbox.DemoPassword); err != nil {
+		t.Error(err)
+	}
+	groups, err := c.Groups(t.Context(), alice) // by the in-chain rule
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := labels(groups); len(got) != 3 || got[0] != "Engineering" || got[1] != "Everyone" || got[2] != "Staff" {
+		t.Errorf("groups %q", got)
+	}
+}
