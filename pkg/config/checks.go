@@ -1,9 +1,6 @@
 package config
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/pem"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -102,61 +99,6 @@ func checkDirectoryURLs(c *Config) (string, string) {
 	return "", ""
 }
 
-func dnCheck(get func(*Config) string) func(*Config) (string, string) {
-	return func(c *Config) (string, string) {
-		if dn := get(c); dn != "" && !strings.Contains(dn, "=") {
-			return strconv.Quote(dn) + " is not a DN", "write it like DC=example,DC=com"
-		}
-		return "", ""
-	}
-}
-
-// filterCheck looks at a filter as far as is possible without a parser: the
-// room that searches has one (RFC 4515).
-func filterCheck(get func(*Config) string, needsPlace bool) func(*Config) (string, string) {
-	return func(c *Config) (string, string) {
-		s := get(c)
-		if problem := unbalanced(s); problem != "" {
-			return strconv.Quote(s) + " " + problem, "write a filter like (uid={0}), with \\28 and \\29 for parentheses that are part of a value"
-		}
-		if needsPlace && !hasPlace(s) {
-			return strconv.Quote(s) + " has no {0}", "write {0} where the name or DN to look for belongs"
-		}
-		return "", ""
-	}
-}
-
-func hasPlace(filter string) bool { return strings.Contains(filter, "{0}") }
-
-func unbalanced(filter string) string {
-	depth := 0
-	for i, r := range filter {
-		switch r {
-		case '(':
-			depth++
-		case ')':
-			if depth--; depth < 0 {
-				return "closes a parenthesis that is not open"
-			}
-			if depth == 0 && strings.TrimSpace(filter[i+1:]) != "" {
-				return "goes on after its last parenthesis"
-			}
-		default:
-			// One comparison without any parentheses has always been taken.
-			if depth == 0 && strings.ContainsAny(filter, "()") && r != ' ' {
-				return "does not begin with a parenthesis"
-			}
-		}
-	}
-	switch {
-	case depth > 0:
-		return "leaves a parenthesis open"
-	case !strings.Contains(filter, "="):
-		return "compares nothing"
-	}
-	return ""
-}
-
 func proxyCheck(get func(*Config) Secret) func(*Config) (string, string) {
 	const remedy = "write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password"
 	return func(c *Config) (string, string) {
@@ -194,78 +136,6 @@ var absolute = regexp.MustCompile(`^(/|[A-Za-z]:[\\/]|\\\\)`)
 func checkCAFile(c *Config) (string, string) {
 	if _, err := regexp.Compile(c.Network.CAFile); err != nil {
 		return err.Error(), `write a regular expression of RE2's syntax, such as .+\.(pem|crt|cer)$`
-	}
-	return "", ""
-}
-
-func checkCAs(c *Config) (string, string) {
-	for _, text := range c.SignIn.CACerts {
-		if !hasPEM(text, "CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE") {
-			return "the value holds no certificate in PEM form", "paste the text from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
-		}
-	}
-	return "", ""
-}
-
-func checkCertificate(c *Config) (string, string) {
-	if text := c.Keys.Certificate; text != "" && !hasPEM(text, "CERTIFICATE") {
-		return "the value is not a certificate in PEM form", "write the whole content of the certificate's file, line ends included"
-	}
-	return "", ""
-}
-
-func checkPrivateKey(c *Config) (string, string) {
-	if text := string(c.Keys.Key); text != "" && !hasPEM(text, "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY") {
-		return "the value is not a private key in PEM form", "write the whole content of the key's file, line ends included"
-	}
-	return "", ""
-}
-
-func hasPEM(text string, types ...string) bool {
-	for rest := []byte(text); ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			return false
-		}
-		if slices.Contains(types, block.Type) {
-			return true
-		}
-	}
-}
-
-func checkPFX(c *Config) (string, string) {
-	s := strings.Join(strings.Fields(string(c.SignIn.PFX)), "")
-	if s == "" {
-		return "", ""
-	}
-	if _, err := base64.StdEncoding.DecodeString(s); err != nil {
-		return "the value is not base64", "write the .pfx file as base64, or upload it in the console"
-	}
-	return "", ""
-}
-
-// checkCredentials looks at the two formats of a sealed password: hex, and
-// $2$.SALT.IV.TEXT, each part hex.
-func checkCredentials(c *Config) (string, string) {
-	s := string(c.Directory.BindCredentials)
-	parts := strings.Split(s, ".")
-	if parts[0] == "$2$" {
-		parts = parts[1:]
-		if len(parts) != 3 {
-			parts = []string{"cut off"}
-		}
-	}
-	for _, p := range parts {
-		if _, err := hex.DecodeString(p); err != nil {
-			return "the value is not a sealed password", "unset it, and set LDAP_BIND_PASSWORD: it is sealed at the next start"
-		}
-	}
-	return "", ""
-}
-
-func checkUnits(c *Config) (string, string) {
-	if u := c.Mapper.OrganizationUnits; u != "dn" && u != "list" {
-		return strconv.Quote(u) + " is neither dn nor list", "write dn or list"
 	}
 	return "", ""
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -81,10 +80,13 @@ func (c *Config) Set(key, text string) error {
 	case text == "":
 		return k.fault("there is no value", "unset the key to go back to its default")
 	}
-	l := c.own()
+	l, realm := c.own(), c.Tenant.Realm
 	note, fault := k.read(c, text)
 	if fault != nil {
 		return fault
+	}
+	if realm != c.Tenant.Realm {
+		c.readRealm()
 	}
 	delete(l.faults, k.Name)
 	delete(l.notes, k.Name)
@@ -130,6 +132,7 @@ func (c *Config) Unset(key string) error {
 	delete(l.notes, k.Name)
 	delete(l.explicit, k.Name)
 	l.removed[k.Name] = true
+	realm := c.Tenant.Realm
 	k.reset(c)
 	for _, name := range append(k.names(), fallbacks[k.Name]) {
 		if value, ok := l.env[name]; ok {
@@ -138,6 +141,9 @@ func (c *Config) Unset(key string) error {
 		}
 	}
 	l.loaded[k.Name] = string(k.encode(c))
+	if realm != c.Tenant.Realm {
+		c.readRealm()
+	}
 	return nil
 }
 
@@ -181,52 +187,4 @@ func (c Config) Unknown() []string {
 		}
 	}
 	return names
-}
-
-// A FieldError says what is wrong with one key, and what to do. It shows no
-// secret.
-type FieldError struct {
-	Key     string
-	Problem string
-	Remedy  string
-	From    string // the layer that holds the value, "config.json" or "the environment", when that matters
-}
-
-// Error returns one line.
-func (e *FieldError) Error() string {
-	s := e.Key
-	if e.From == "the environment" {
-		s += " (environment)"
-	}
-	s += ": " + e.Problem
-	if e.Remedy != "" {
-		s += ": " + e.Remedy
-	}
-	return s
-}
-
-func (k *Key) fault(problem, remedy string) *FieldError {
-	return &FieldError{Key: k.Name, Problem: problem, Remedy: remedy}
-}
-
-// valid checks the bounds and the content of the field.
-func (k *Key) valid(c *Config) *FieldError {
-	if k.Max != 0 {
-		f := -1.0
-		switch v := k.value(c).(type) {
-		case int:
-			f = float64(v)
-		case float64:
-			f = v
-		}
-		if f < float64(k.Min) || f > float64(k.Max) {
-			return k.fault(fmt.Sprintf("%v is out of bounds", k.value(c)), "write "+k.bounds())
-		}
-	}
-	if k.check != nil {
-		if problem, remedy := k.check(c); problem != "" {
-			return k.fault(problem, remedy)
-		}
-	}
-	return nil
 }

@@ -57,7 +57,7 @@ func TestSetRefuses(t *testing.T) {
 		{"", "x", `no key has an empty name`},
 		{"OVERRIDE_CONFIG", "false", `OVERRIDE_CONFIG: it counts in the environment only`},
 		{"A||B", "x", `A||B: it lies inside A: set A to a JSON object`},
-		{"ORGANIZATION_UNITS", "ou", `ORGANIZATION_UNITS: "ou" is neither dn nor list`},
+		{"ORGANIZATION_UNITS", "ou", `ORGANIZATION_UNITS: "ou" is none of its values: write dn or list`},
 		{"PROVISIONING_TICKET", "https://acme.example/p/xx/tOpSeCrEt", `PROVISIONING_TICKET: the URL's path`},
 	} {
 		c := mustParse(t, existing)

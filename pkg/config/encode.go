@@ -4,10 +4,10 @@ import "slices"
 
 // Encode returns config.json with what has changed since Parse and WithEnv,
 // and no other byte touched: keys unknown here, their order, the spelling of
-// numbers, white space and line ends stay. A field that is back at its default
-// is taken out of the file, unless Set put it there. A value that came from
-// the environment is written only once it is given another. Without a file the
-// result has two spaces of indent, schema order and a last newline.
+// numbers, white space and line ends stay. A field that is empty or back at its
+// default is taken out of the file, unless Set put it there. A value that came
+// from the environment is written only once it is given another. Without a
+// file the result has two spaces of indent, schema order and a last newline.
 //
 // A changed configuration always has a file, so what Encode returns can be
 // parsed again and yields the same fields. In env-only mode nobody should
@@ -25,7 +25,7 @@ func (c Config) Encode() ([]byte, error) {
 			continue
 		}
 		value := k.encode(&c)
-		if !l.explicit[k.Name] && (l.removed[k.Name] && !changed || string(value) == string(k.encode(&def))) {
+		if !l.explicit[k.Name] && (l.removed[k.Name] && !changed || string(value) == string(k.encode(&def)) || empty(value)) {
 			value = nil
 		}
 		for _, alias := range k.aliases {
@@ -40,3 +40,6 @@ func (c Config) Encode() ([]byte, error) {
 	}
 	return l.doc.apply(edits), nil
 }
+
+// empty reports whether a value means that nothing is set.
+func empty(value []byte) bool { return string(value) == `""` || string(value) == "[]" }

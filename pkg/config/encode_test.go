@@ -135,6 +135,50 @@ func TestEnvironmentIsNotWritten(t *testing.T) {
 	}
 }
 
+// The post URLs of one realm never go with another, whoever names that.
+func TestPostURLsBelongToTheirRealm(t *testing.T) {
+	const file = `{"REALM":"urn:a","urn:a":"https://a","urn:b":"https://b"}`
+	for _, tt := range []struct {
+		name   string
+		change func(*Config) error
+		want   []string
+		file   string
+	}{
+		{"the environment names another", func(c *Config) (err error) { *c, err = c.WithEnv([]string{"REALM=urn:b"}); return err },
+			[]string{"https://b"}, file},
+		{"the environment names one without", func(c *Config) (err error) { *c, err = c.WithEnv([]string{"REALM=urn:c"}); return err },
+			nil, file},
+		{"the environment has both", func(c *Config) (err error) {
+			*c, err = c.WithEnv([]string{"REALM=urn:c", "urn:c=https://c"})
+			return err
+		}, []string{"https://c"}, file},
+		{"set another", func(c *Config) error { return c.Set("REALM", "urn:b") },
+			[]string{"https://b"}, `{"REALM":"urn:b","urn:a":"https://a","urn:b":"https://b"}`},
+		{"set one without", func(c *Config) error { return c.Set("REALM", "urn:c") },
+			nil, `{"REALM":"urn:c","urn:a":"https://a","urn:b":"https://b"}`},
+		{"unset", func(c *Config) error { return c.Unset("REALM") }, nil, `{"urn:a":"https://a","urn:b":"https://b"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := mustParse(t, file)
+			if err := tt.change(&c); err != nil {
+				t.Fatal(err)
+			}
+			if got := encode(t, c); !slices.Equal(c.Tenant.PostURLs, tt.want) || got != tt.file {
+				t.Error(c.Tenant.PostURLs, got)
+			}
+		})
+	}
+}
+
+// An empty field means its default, as an empty value in the file does.
+func TestEmptyFieldsAreTakenOut(t *testing.T) {
+	c := mustParse(t, `{"WSFED_ISSUER":"x","LDAP_USER_BY_NAME":"(x={0})","LDAP_URL":[],"CONSOLE_ADDR":"127.0.0.1:1"}`)
+	c.Tenant.Issuer, c.Directory.UserFilter, c.Agent.ConsoleAddr = nil, "", ""
+	if got := encode(t, c); got != `{"LDAP_URL":[]}` {
+		t.Error(got)
+	}
+}
+
 // A copy is changed without the original.
 func TestConfigIsAValue(t *testing.T) {
 	c := mustParse(t, `{"PORT":1}`)

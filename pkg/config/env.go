@@ -52,6 +52,7 @@ func (c Config) WithEnv(environ []string) (Config, error) {
 		}
 		return true
 	}
+	realm := c.Tenant.Realm
 	for i := range table {
 		k := &table[i]
 		for _, alias := range k.aliases {
@@ -60,11 +61,14 @@ func (c Config) WithEnv(environ []string) (Config, error) {
 			}
 		}
 		take(k, k.Name)
-		if last := fallbacks[k.Name]; last != "" && !k.fromEnv(l) && string(k.encode(&c)) == `""` {
+		if last := fallbacks[k.Name]; last != "" && !k.fromEnv(l) && empty(k.encode(&c)) {
 			take(k, last)
 		}
 	}
 	if r := c.Tenant.Realm; r != "" && byName[r] == nil {
+		if r != realm {
+			c.readRealm()
+		}
 		take(realmKey(r), r)
 	}
 	for _, name := range sortedKeys(vars) {

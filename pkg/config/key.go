@@ -72,8 +72,8 @@ func Keys() []Key {
 	keys := slices.Clone(table)
 	def := Default()
 	for i := range keys {
-		if text := string(keys[i].encode(&def)); text != `""` && text != "[]" {
-			keys[i].Default = text
+		if value := keys[i].encode(&def); !empty(value) {
+			keys[i].Default = string(value)
 		}
 	}
 	return keys

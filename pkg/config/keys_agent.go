@@ -20,7 +20,7 @@ var signInKeys = []Key{
 		adjust: adjustHeaderSize,
 	},
 	{
-		Name: "CA_CERT", Type: "list", Group: "Browser logins",
+		Name: "CA_CERT", Type: "pem", Group: "Browser logins",
 		Doc:   "CAs whose client certificates are accepted: one PEM text with any number of certificates, or an array of such.",
 		style: listWhole,
 		field: func(c *Config) any { return &c.SignIn.CACerts },
@@ -109,7 +109,6 @@ var mapperKeys = []Key{
 		Name: "ORGANIZATION_UNITS", Type: "string", Group: "Profiles", Values: []string{"dn", "list"},
 		Doc:   "What organizationUnits of a profile holds: dn, the whole DN, as always, or list, the names of the units.",
 		field: func(c *Config) any { return &c.Mapper.OrganizationUnits },
-		check: checkUnits,
 	},
 }
 

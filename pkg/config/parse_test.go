@@ -162,7 +162,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a raw line end in a text", "{\"a\":\"x\ny\"}", "line 1, column 8:"},
 		{"cut off", "{\r\n\"a\": \"x", "line 2, column 8: unexpected end of JSON input"},
 		{"a fault after umlauts", `{"ä":"ö",}`, "line 1, column 10:"},
-		{"a fault after a byte order mark", "\xEF\xBB\xBF{]", "line 1, column 3:"},
+		{"a fault after a byte order mark", "\xEF\xBB\xBF{]", "line 1, column 2:"},
 		{"two objects", `{}{}`, "line 1, column 3:"},
 		{"an array", "\n [1]", "line 2, column 2: not an object"},
 		{"a text", `"LDAP_URL"`, "not an object"},

@@ -41,22 +41,22 @@ func (k *Key) schema() map[string]any {
 		s["deprecated"] = true
 	}
 	text := map[string]any{"type": "string"}
-	switch k.Type {
-	case "boolean":
+	switch {
+	case k.many():
+		s["anyOf"] = []any{map[string]any{"type": "array", "items": map[string]any{"type": "string"}}, text}
+	case k.Type == "boolean":
 		s["anyOf"] = []any{
 			map[string]any{"type": "boolean"},
 			map[string]any{"enum": []any{0, 1, "", "true", "false", "yes", "no", "on", "off", "1", "0"}},
 		}
-	case "integer", "seconds", "milliseconds":
+	case k.Max != 0:
 		n := map[string]any{"type": "number", "minimum": k.Min, "maximum": k.Max}
 		if k.unit == 0 {
 			n["type"] = "integer"
 		}
 		text["pattern"] = `^\s*[0-9]*(\.[0-9]+)?\s*$`
 		s["anyOf"] = []any{n, text}
-	case "list":
-		s["anyOf"] = []any{map[string]any{"type": "array", "items": map[string]any{"type": "string"}}, text}
-	case "filter":
+	case k.Type == "filter":
 		s["type"] = "string"
 		if k.check != nil && k.placed() {
 			s["pattern"] = regexp.QuoteMeta("{0}")
@@ -71,6 +71,15 @@ func (k *Key) schema() map[string]any {
 		}
 	}
 	return s
+}
+
+// many reports whether the key holds several texts.
+func (k *Key) many() bool {
+	if k.field == nil {
+		return false
+	}
+	_, ok := k.field(&Config{}).(*[]string)
+	return ok
 }
 
 // placed reports whether the filter needs a {0}.

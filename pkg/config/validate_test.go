@@ -130,7 +130,7 @@ func TestChecks(t *testing.T) {
 		{"CONSOLE_ADDR", "localhost:0", ""}, {"CONSOLE_ADDR", "[::1]:8357", ""}, {"CONSOLE_ADDR", "127.0.0.2:80", ""},
 		{"CONSOLE_ADDR", "0.0.0.0:8357", "can be reached from other machines"}, {"CONSOLE_ADDR", ":8357", "can be reached from other machines"},
 		{"CONSOLE_ADDR", "8357", "is not HOST:PORT"}, {"CONSOLE_ADDR", "127.0.0.1:99999", "no valid port"},
-		{"ORGANIZATION_UNITS", "list", ""}, {"ORGANIZATION_UNITS", "List", "neither dn nor list"},
+		{"ORGANIZATION_UNITS", "list", ""}, {"ORGANIZATION_UNITS", "List", "none of its values"},
 		{"GROUPS_DEREF_ALIASES", "4", "out of bounds"},
 	} {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
