@@ -118,7 +118,7 @@ func (c *Client) searchGroups(ctx context.Context, filter string) (answer, error
 	if err == nil && a.cut != nil {
 		err = a.cut
 	}
-	if code, _, ok := result(err); ok && code == ldap.LDAPResultSizeLimitExceeded {
+	if code, _, ok := result(err); ok && (code == ldap.LDAPResultSizeLimitExceeded || code == ldap.LDAPResultAdminLimitExceeded) {
 		err = &Error{Doing: "read all groups", Server: a.server, Err: err,
 			hint: "raise the server's size limit for the service account"}
 	}

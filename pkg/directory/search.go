@@ -15,6 +15,9 @@ import (
 // Active Directory's MaxPageSize.
 const pageSize = 500
 
+// smallPage is what it asks for of a server that refuses that.
+const smallPage = 50
+
 // everything asks for all user attributes (RFC 4511, section 4.5.1.8).
 const everything = "*"
 
@@ -183,6 +186,10 @@ func (c *Client) pagesOn(ctx context.Context, cn *conn, req *ldap.SearchRequest,
 		a, err := pageOn(ctx, cn, req, timeout, page)
 		if err != nil {
 			return answer{server: all.server}, err
+		}
+		if code, _, _ := result(a.cut); code == ldap.LDAPResultAdminLimitExceeded && page.PagingSize > smallPage && len(all.entries)+len(a.entries) == 0 {
+			page.PagingSize = smallPage // OpenLDAP may be told to refuse large ones
+			continue
 		}
 		all.entries, all.cut = append(all.entries, a.entries...), a.cut
 		if limit > 0 && len(all.entries) >= limit {

@@ -192,6 +192,7 @@ func slapdConf(dir, cert, key string, o SlapdOptions) string {
 		read = "*"
 	}
 	line("access to * by %s read by * none", read)
+	b.WriteString(o.Config)
 	if o.MemberOf {
 		line("overlay dynlist")
 		line("dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*")
@@ -199,6 +200,5 @@ func slapdConf(dir, cert, key string, o SlapdOptions) string {
 	line("overlay ppolicy")
 	line("ppolicy_default \"cn=default,ou=policies,%s\"", baseDN)
 	line("ppolicy_use_lockout")
-	b.WriteString(o.Config)
 	return b.String()
 }
