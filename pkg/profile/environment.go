@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
@@ -99,7 +100,7 @@ func (e *environment) task(v goja.Value, arguments []goja.Value) task {
 	if !ok {
 		panic(e.vm.NewTypeError("The callback must be a function. Received %s", kindOf(v)))
 	}
-	return task{e.loop.call, f, arguments}
+	return task{e.loop.call, f, slices.Clone(arguments)} // they lie on the engine's stack
 }
 
 // console hands a line to the connector's log, up to maxConsole for each call.

@@ -76,15 +76,16 @@ func (s *script) position(stack []goja.StackFrame) (line, column int) {
 	return 0, 0
 }
 
-// place finds where the parser or the compiler saw a syntax error.
-var place = regexp.MustCompile(`(?s)^(?:SyntaxError: )?(?:.*?: Line (\d+):(\d+) (.*)|(.*) at .*?:(\d+):(\d+))$`)
+var (
+	// place finds where the parser or the compiler saw a syntax error.
+	place = regexp.MustCompile(`(?s)^(?:SyntaxError: )?(?:.*?: Line (\d+):(\d+) (.*)|(.*) at .*?:(\d+):(\d+))$`)
+	// more is how the parser ends when it found others behind the first.
+	more = regexp.MustCompile(` \(and \d+ more errors\)$`)
+)
 
 // syntaxFailure describes a script that does not compile.
 func syntaxFailure(err error) *failure {
-	text, more, _ := strings.Cut(err.Error(), "\n") // the first error is the one that counts
-	if more == "" {
-		text = strings.TrimSuffix(text, " (and 1 more errors)")
-	}
+	text := more.ReplaceAllString(err.Error(), "")
 	m := place.FindStringSubmatch(text)
 	if m == nil {
 		return &failure{Text: "SyntaxError: " + strings.TrimPrefix(text, "SyntaxError: ")}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/parser"
 )
 
@@ -51,32 +52,54 @@ func load(l loading, out io.Writer) (*script, *failure) {
 	return s, nil
 }
 
-// wrappers make a function of a script, as Node does, so that it has its own
+// Wrappers make a function of a script, as Node does, so that it has its own
 // module, exports and require. The script begins on a line of its own, so its
-// columns stay true. The first wraps an expression, the second a module.
-var wrappers = [...][2]string{
-	{"(function (exports, require, module, __filename, __dirname) { return (\n", "\n); })"},
-	{"(function (exports, require, module, __filename, __dirname) {\n", "\n})"},
-}
+// columns stay true. The operator before the line's end keeps return from
+// ending there.
+const (
+	moduleHead     = "(function (exports, require, module, __filename, __dirname) {\n"
+	expressionHead = "(function (exports, require, module, __filename, __dirname) { return 0,\n"
+	tail           = "\n})"
+)
 
 // compile compiles a script: an expression, such as function (raw) { ... }, or
-// a CommonJS module. The error is the module's.
-func compile(name, source string) (program *goja.Program, err error) {
+// a CommonJS module.
+func compile(name, source string) (*goja.Program, error) {
 	source = strings.TrimPrefix(source, "\ufeff")
-	for i, w := range wrappers {
-		text := source
-		if i == 0 {
-			text = strings.TrimRight(source, "; \t\r\n")
-		}
-		tree, parseErr := goja.Parse(name, w[0]+text+w[1], parser.WithDisableSourceMaps)
-		if err = parseErr; err != nil {
-			continue
-		}
-		if program, err = goja.CompileAST(tree, false); err == nil {
-			return program, nil
+	// An expression is nothing but that: behind return, more would never run.
+	tree, err := goja.Parse(name, expressionHead+source+tail, parser.WithDisableSourceMaps)
+	if err != nil || statements(tree) != 1 {
+		tree, err = goja.Parse(name, moduleHead+source+tail, parser.WithDisableSourceMaps)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if statements(tree) < 0 {
+		return nil, errors.New("SyntaxError: Unexpected token }") // it closes the wrapper
+	}
+	return goja.CompileAST(tree, false)
+}
+
+// statements counts the statements within the wrapper; -1 means that the
+// program is not the wrapper alone. An empty statement does not count.
+func statements(tree *ast.Program) (n int) {
+	if len(tree.Body) != 1 {
+		return -1
+	}
+	s, _ := tree.Body[0].(*ast.ExpressionStatement)
+	if s == nil {
+		return -1
+	}
+	f, _ := s.Expression.(*ast.FunctionLiteral)
+	if f == nil {
+		return -1
+	}
+	for _, s := range f.Body.List {
+		if _, empty := s.(*ast.EmptyStatement); !empty {
+			n++
 		}
 	}
-	return nil, err
+	return n
 }
 
 // run runs a compiled script and returns what it exports: the value of the

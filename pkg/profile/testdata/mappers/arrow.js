@@ -1,0 +1,2 @@
+(raw) => ({ id: raw.cn });
+// want: {"id":"alice Person"}

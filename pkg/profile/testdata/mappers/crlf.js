@@ -1,0 +1,4 @@
+module.exports = function (raw) {
+  return { id: raw.cn };
+};
+// want: {"id":"alice Person"}
