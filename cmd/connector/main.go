@@ -10,10 +10,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/tenant"
@@ -50,6 +52,7 @@ func newCommand(a *app) *cobra.Command {
 		Use:               "connector",
 		Short:             "Answer a tenant's logins against a directory",
 		Example:           "  connector demo\n  sudo connector install --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example",
+		Long:              "Topics, by \"connector help TOPIC\": " + strings.Join(topics(), ", "),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		DisableAutoGenTag: true,
@@ -99,6 +102,7 @@ func exitCode(err error, interrupted bool) int {
 		step    *install.StepError
 		refusal *identity.Refusal
 		other   *install.OtherConnectionError
+		account *directory.Error
 	)
 	stepped := errors.As(err, &step)
 	switch {
@@ -112,7 +116,8 @@ func exitCode(err error, interrupted bool) int {
 		return exitFault
 	case interrupted || errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.Is(err, tenant.ErrUnknownTicket), errors.As(err, &refusal):
+	case errors.Is(err, tenant.ErrUnknownTicket), errors.As(err, &refusal),
+		errors.As(err, &account) && account.Refused():
 		return exitRefused
 	case stepped && step.Changed:
 		return exitUndone

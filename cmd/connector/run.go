@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/profile"
 )
@@ -157,6 +158,6 @@ func newMapperChildCommand(a *app) *cobra.Command {
 		Args:    noArgs,
 		RunE:    func(*cobra.Command, []string) error { return profile.Child(a.stdin, a.stdout, memory) },
 	}
-	cmd.Flags().IntVar(&memory, "memory", 0, "limit in `MiB`; 0 means the limit that the parent sends")
+	cmd.Flags().IntVar(&memory, "memory", config.Default().Mapper.MemoryMB, "how many `MiB` a script may use")
 	return cmd
 }

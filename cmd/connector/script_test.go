@@ -41,14 +41,15 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"tenant":     startTenant,
-			"directory":  startScriptDirectory,
-			"waitagents": waitAgents,
-			"ask":        askTenant,
-			"clock":      setClock,
-			"perm":       checkPerm,
-			"waithealth": waitHealth,
-			"exits":      exits,
+			"tenant":        startTenant,
+			"directory":     startScriptDirectory,
+			"newconnection": newConnection,
+			"waitagents":    waitAgents,
+			"ask":           askTenant,
+			"clock":         setClock,
+			"perm":          checkPerm,
+			"waithealth":    waitHealth,
+			"exits":         exits,
 		},
 	})
 }
@@ -82,7 +83,17 @@ func startScriptDirectory(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("LDAPURL", d.URL())
 	ts.Setenv("BASE", d.BaseDN())
 	ts.Setenv("BINDUSER", d.BindUser())
+	ts.Setenv("BINDPASSWORD", d.BindPassword())
 	ts.Check(os.WriteFile(ts.MkAbs("password.txt"), []byte(d.BindPassword()+"\n"), 0o600))
+}
+
+// newconnection NAME makes another connection; NEWTICKET and NAME.txt hold its
+// ticket.
+func newConnection(ts *testscript.TestScript, _ bool, args []string) {
+	ticket, _, err := scriptCloud(ts).NewConnection(args[0], false, false)
+	ts.Check(err)
+	ts.Setenv("NEWTICKET", ticket)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".txt"), []byte(ticket+"\n"), 0o600))
 }
 
 func scriptCloud(ts *testscript.TestScript) *sandbox.Cloud {

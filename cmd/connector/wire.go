@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
 
 	"ad-ldap-connector/pkg/config"
@@ -16,7 +15,6 @@ import (
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/profile"
-	"ad-ldap-connector/pkg/tenant"
 )
 
 // This file is the one place where the rooms meet: it reads the configuration
@@ -112,7 +110,7 @@ func newMapper(script, name string, c config.Config, log *slog.Logger) (*closing
 		return &closingMapper{profile.Native(units), "native", func() error { return nil }}, nil
 	}
 	m, err := profile.New(profile.Options{
-		Script: script, Name: name, Units: units, Command: mapperChild,
+		Script: script, Name: name, Units: units, Command: func() *exec.Cmd { return mapperChild(c.Mapper.MemoryMB) },
 		Timeout: c.Mapper.Timeout, MemoryMB: c.Mapper.MemoryMB, Log: log.With("part", "mapper"),
 	})
 	if err != nil {
@@ -121,13 +119,14 @@ func newMapper(script, name string, c config.Config, log *slog.Logger) (*closing
 	return &closingMapper{m, name, m.Close}, nil
 }
 
-// mapperChild is the command that runs mappers: this program again.
-func mapperChild() *exec.Cmd {
+// mapperChild is the command that runs mappers: this program again, told how
+// much memory a script may use.
+func mapperChild(memoryMB int) *exec.Cmd {
 	program, err := os.Executable()
 	if err != nil {
 		program = os.Args[0] // as good a name as there is
 	}
-	return exec.Command(program, mapperChildName)
+	return exec.Command(program, mapperChildName, "--memory", strconv.Itoa(memoryMB))
 }
 
 func policy(c config.Config) identity.Policy {
@@ -209,9 +208,6 @@ func (e *hinted) Unwrap() error { return e.error }
 // Hint returns the advice.
 func (e *hinted) Hint() string { return e.hint }
 
-// clientTLS is the trust of everything this program dials.
-func (t *transport) clientTLS() *tls.Config { return t.TLS.Clone() }
-
 // checkDirectory proves that a candidate configuration can search.
 func checkDirectory(t *transport, log *slog.Logger) func(context.Context, config.Config) error {
 	return func(ctx context.Context, c config.Config) error {
@@ -228,8 +224,3 @@ func checkDirectory(t *transport, log *slog.Logger) func(context.Context, config
 
 // checkTime bounds one look at the directory or the tenant.
 const checkTime = 20 * time.Second
-
-var (
-	_ net.Addr // the transport's Dial is net's
-	_ = tenant.ParseTicket
-)

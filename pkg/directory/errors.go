@@ -34,6 +34,13 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Refused reports whether the directory did answer, and does not let the
+// service account in.
+func (e *Error) Refused() bool {
+	code, _, ok := result(e.Err)
+	return ok && code == ldap.LDAPResultInvalidCredentials
+}
+
 // Hint says what to do about it, or "".
 func (e *Error) Hint() string {
 	if e.hint != "" {

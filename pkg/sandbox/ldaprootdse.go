@@ -24,11 +24,16 @@ func (c *ldapConn) rootDSE(ctx context.Context, m *ldapMessage, q ldapSearch) ld
 	if err != nil {
 		return ldapMalformed(err)
 	}
-	e := &storeEntry{}
-	e.attrs.Store(&attrs)
-	if s.match(e, filtered.filter) != truthYes {
+	// Active Directory shows no objectClass here, but as every server answers
+	// (objectClass=*).
+	asked := &storeEntry{}
+	withClass := append(slices.Clone(attrs), storeAttr{s.objectClass, []string{"top"}})
+	asked.attrs.Store(&withClass)
+	if s.match(asked, filtered.filter) != truthYes {
 		return ldapResult{}
 	}
+	e := &storeEntry{}
+	e.attrs.Store(&attrs)
 	want := selection{store: s, typesOnly: q.typesOnly, ad: false}
 	open := len(q.names) == 0 || slices.Contains(q.names, "*")
 	for _, a := range attrs {
@@ -70,7 +75,7 @@ func (d *Directory) adRoot() []storeAttr {
 	server := "CN=DC1,CN=Servers,CN=Default-First-Site-Name,CN=Sites," + config
 	host := "dc1." + d.domain()
 	attrs := []storeAttr{
-		rootAttr("currentTime", d.now().UTC().Format("20060102150405") + ".0Z"),
+		rootAttr("currentTime", d.now().UTC().Format("20060102150405")+".0Z"),
 		rootAttr("rootDomainNamingContext", d.base),
 		rootAttr("defaultNamingContext", d.base),
 		rootAttr("configurationNamingContext", config),
