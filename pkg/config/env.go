@@ -20,9 +20,10 @@ var fallbacks = map[string]string{
 // of "" puts a key back to its default. OVERRIDE_CONFIG=false, exactly, drops
 // the file: the environment over the defaults is then all there is.
 //
-// What the environment supplies is not written to the file. The error is that
-// of an environment beyond 16 MiB; a value that does not fit its key is
-// reported by Validate.
+// What the environment supplies is not written to the file. A variable whose
+// name holds || belongs to a nested object, and is seen by Get only. The error
+// is that of an environment beyond 16 MiB; a value that does not fit its key
+// is reported by Validate.
 func (c Config) WithEnv(environ []string) (Config, error) {
 	vars, size := map[string]string{}, 0
 	for _, entry := range environ {
@@ -57,7 +58,7 @@ func (c Config) WithEnv(environ []string) (Config, error) {
 		k := &table[i]
 		for _, alias := range k.aliases {
 			if take(k, alias) {
-				l.notes[k.Name] = append(l.notes[k.Name], fmt.Sprintf("the variable %s is now called %s: rename it", alias, k.Name))
+				l.note(k, fmt.Sprintf("the variable %s is now called %s: rename it", alias, k.Name))
 			}
 		}
 		take(k, k.Name)

@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// layers remembers where a configuration came from. A nil *layers is that of a
-// configuration made from nothing.
+// layers remembers where a configuration came from.
 type layers struct {
 	doc     *document         // the file; nil when there was none
 	env     map[string]string // what was taken from the environment, by the names there
@@ -58,6 +57,11 @@ func (c *Config) look() *layers {
 		return &layers{}
 	}
 	return c.layers()
+}
+
+// note keeps a warning about a key. The slice may be shared with a copy.
+func (l *layers) note(k *Key, text string) {
+	l.notes[k.Name] = append(slices.Clip(l.notes[k.Name]), text)
 }
 
 // snapshot remembers the effective values, to tell later what has changed.

@@ -56,7 +56,7 @@ func (c *Config) loadFile() {
 			if _, ok := l.doc.get(k.Name); ok {
 				continue // the new name wins
 			}
-			l.notes[k.Name] = append(l.notes[k.Name], fmt.Sprintf("%s is now called %s: rename it", name, k.Name))
+			l.note(k, fmt.Sprintf("%s is now called %s: rename it", name, k.Name))
 		}
 		if v, err := decode(raw); err == nil { // the whole file is valid JSON
 			c.load(k, v, "config.json")
@@ -76,9 +76,9 @@ func (c *Config) load(k *Key, v any, from string) {
 		return
 	}
 	if note != "" {
-		l.notes[k.Name] = append(l.notes[k.Name], note)
+		l.note(k, note)
 	}
 	if note := k.oldMeaning(c, v); note != "" {
-		l.notes[k.Name] = append(l.notes[k.Name], note)
+		l.note(k, note)
 	}
 }
