@@ -54,9 +54,9 @@ const (
 	Lost       State = "lost"       // no link; tried again soon
 )
 
-// ErrRejected means that the hub does not accept the agent's token: the tenant
-// knows another certificate, or the clock is off.
-var ErrRejected = errors.New("the hub rejected the agent")
+// ErrRejected means that the hub does not accept the agent's token. It is tried
+// again all the same: the tenant may learn the certificate, and clocks are set.
+var ErrRejected = errors.New("the hub rejected the agent: the tenant knows another certificate, or the clock is off")
 
 // An Answer is one command and what became of it.
 type Answer struct {
@@ -180,6 +180,15 @@ func (c *Client) Accepted() bool {
 	return l != nil
 }
 
+// Err says why there is no accepted link: the last attempt's error, which may
+// be ErrRejected. It is nil while the agent is accepted, and before the first
+// attempt has ended.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
 // hubURL is the websocket's address for what the tenant gave as adHub.
 func hubURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
@@ -225,6 +234,7 @@ type line struct {
 	mu      sync.Mutex
 	link    *link
 	changed chan struct{} // closed and replaced when link changes
+	err     error         // why there is no link
 }
 
 func (l *line) current() (*link, <-chan struct{}) {
@@ -233,9 +243,10 @@ func (l *line) current() (*link, <-chan struct{}) {
 	return l.link, l.changed
 }
 
-func (l *line) set(to *link) {
+func (l *line) set(to *link, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.err = err
 	if l.link == to {
 		return
 	}

@@ -97,7 +97,7 @@ func TestHandshake(t *testing.T) {
 		}
 		l.text(t, `{"n":"authenticated"}`)
 		synctest.Wait()
-		if !c.Accepted() || s.last() != "accepted " {
+		if !c.Accepted() || c.Err() != nil || s.last() != "accepted " {
 			t.Errorf("accepted %t, state %q", c.Accepted(), s.last())
 		}
 		go stop()
@@ -200,7 +200,7 @@ func TestRejection(t *testing.T) {
 			l.farewell(t)
 			_ = l.Close()
 			synctest.Wait()
-			if c.Accepted() || !strings.HasPrefix(s.last(), "rejected "+ErrRejected.Error()) {
+			if c.Accepted() || !errors.Is(c.Err(), ErrRejected) || !strings.HasPrefix(s.last(), "rejected "+ErrRejected.Error()) {
 				t.Errorf("accepted %t, state %q", c.Accepted(), s.last())
 			}
 		}

@@ -110,7 +110,7 @@ type hubLink struct {
 	ended   chan error
 }
 
-func newPretendHub(t *testing.T) *pretendHub {
+func newPretendHub(t testing.TB) *pretendHub {
 	t.Helper()
 	h := &pretendHub{links: make(chan *hubLink, 100)}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -146,14 +146,14 @@ func (h *pretendHub) serve(conn *websocket.Conn, r *http.Request) {
 }
 
 // accept waits for the agent, and lets it in.
-func (h *pretendHub) accept(t *testing.T) *hubLink {
+func (h *pretendHub) accept(t testing.TB) *hubLink {
 	t.Helper()
 	l := h.next(t)
 	l.say(t, `{"n":"authenticated"}`)
 	return l
 }
 
-func (h *pretendHub) next(t *testing.T) *hubLink {
+func (h *pretendHub) next(t testing.TB) *hubLink {
 	t.Helper()
 	select {
 	case l := <-h.links:
@@ -164,7 +164,7 @@ func (h *pretendHub) next(t *testing.T) *hubLink {
 	}
 }
 
-func (l *hubLink) say(t *testing.T, text string) {
+func (l *hubLink) say(t testing.TB, text string) {
 	t.Helper()
 	if err := l.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
 		t.Fatalf("say %.80s: %v", text, err)
@@ -172,7 +172,7 @@ func (l *hubLink) say(t *testing.T, text string) {
 }
 
 // hear waits for a frame of the agent.
-func (l *hubLink) hear(t *testing.T) string {
+func (l *hubLink) hear(t testing.TB) string {
 	t.Helper()
 	select {
 	case text := <-l.text:
@@ -250,7 +250,7 @@ func options(url string, log io.Writer) Options {
 }
 
 // start runs a client until the test ends, or stop is called.
-func start(t *testing.T, h Handler, o Options) (c *Client, stop func()) {
+func start(t testing.TB, h Handler, o Options) (c *Client, stop func()) {
 	t.Helper()
 	c, err := New(h, o)
 	if err != nil {

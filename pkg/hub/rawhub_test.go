@@ -3,6 +3,7 @@ package hub
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
@@ -183,5 +184,15 @@ func (l *rawLink) farewell(t *testing.T) {
 			t.Errorf("farewell: opcode %d %q, %v", op, payload, err)
 		}
 		return
+	}
+}
+
+// login proves that logins work on this link.
+func (l *rawLink) login(t *testing.T) {
+	t.Helper()
+	pid := rand.Text()
+	l.text(t, ask("authenticate_user", fmt.Sprintf(`{"pid":%q,"username":"jane","password":"secret"}`, pid)))
+	if got, want := l.hear(t), `{"n":"`+pid+`_result","p":{"profile":{"id":"jane"}}}`; got != want {
+		t.Fatalf("a good login got %s, want %s", got, want)
 	}
 }

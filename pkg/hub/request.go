@@ -122,7 +122,7 @@ func limit(raw json.RawMessage) int {
 		text = strings.TrimSpace(s)
 	}
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(f >= 1) {
+	if err != nil || math.IsNaN(f) || f < 1 {
 		return 0
 	}
 	return int(min(f, math.MaxInt32)) // the largest sizeLimit (RFC 4511, section 4.5.1.4)

@@ -30,11 +30,12 @@ func (c *Client) Run(ctx context.Context) error {
 
 	pause := backoff{random: c.random, most: c.o.MaxBackoff}
 	for {
-		lasted, err := c.session(ctx, cancel)
+		lasted, err := c.attempt(ctx, cancel)
 		if ctx.Err() != nil {
 			c.drain(cancel)
 			return nil
 		}
+		c.set(nil, err)
 		var wait time.Duration
 		if errors.Is(err, ErrRejected) {
 			wait = pause.rejected()
@@ -59,10 +60,10 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 }
 
-// session is one link from dialling to its end. It says how long the agent was
+// attempt is one link from dialling to its end. It says how long the agent was
 // accepted, and why the link ended. When ctx ends, the commands in flight are
 // drained first.
-func (c *Client) session(ctx context.Context, cancelCommands func()) (lasted time.Duration, err error) {
+func (c *Client) attempt(ctx context.Context, cancelCommands func()) (lasted time.Duration, err error) {
 	c.o.State(Connecting, "")
 	c.log.Info("Connecting to websocket...", "hub", c.host)
 	l, err := c.dial(ctx)
@@ -74,8 +75,8 @@ func (c *Client) session(ctx context.Context, cancelCommands func()) (lasted tim
 		return 0, err
 	}
 	start := c.o.Now()
-	c.set(l)
-	defer c.set(nil)
+	c.set(l, nil)
+	defer func() { c.set(nil, err) }()
 	detail := ""
 	if c.verify.fault != nil {
 		detail = c.verify.fault.Error()
