@@ -51,16 +51,18 @@ func (a *Archive) parse(found files) (err error) {
 		return fmt.Errorf("%s: %w", configFile, err)
 	}
 	// A connector may keep its keys in its configuration instead.
-	cert, err := half(a.Config.Keys.Certificate, found, certFile)
-	if err != nil {
+	if a.Pair, err = configuredKeys(a.Config); err != nil {
 		return err
 	}
-	key, err := half(string(a.Config.Keys.Key), found, keyFile)
-	if err != nil {
-		return err
-	}
-	if a.Pair, err = keys.Parse(cert, key); err != nil {
-		return err
+	if a.Pair == nil {
+		for _, name := range []string{certFile, keyFile} {
+			if _, ok := found[name]; !ok {
+				return fmt.Errorf("there is no %s in it", name)
+			}
+		}
+		if a.Pair, err = keys.Parse(found[certFile], found[keyFile]); err != nil {
+			return err
+		}
 	}
 	if err := opens(a.Config, a.Pair); err != nil {
 		return err
@@ -73,17 +75,6 @@ func (a *Archive) parse(found files) (err error) {
 		a.Notes = append(a.Notes, fmt.Sprintf("PROFILE_MAPPER_FILE names %q, which is not part of an archive; copy that file as well.", name))
 	}
 	return nil
-}
-
-func half(text string, found files, name string) ([]byte, error) {
-	if text != "" {
-		return []byte(text), nil
-	}
-	data, ok := found[name]
-	if !ok {
-		return nil, fmt.Errorf("there is no %s in it", name)
-	}
-	return data, nil
 }
 
 // layouts says under which names a file of the home lies in an archive; the

@@ -110,18 +110,6 @@ func written(c config.Config, pair *keys.Pair) (config.Config, error) {
 	return f, nil
 }
 
-// opens checks that the sealed password can be used with the key. One in the
-// clear overrules it.
-func opens(c config.Config, pair *keys.Pair) error {
-	if c.Directory.BindCredentials == "" || c.Directory.BindPassword != "" {
-		return nil
-	}
-	if _, err := pair.Open(string(c.Directory.BindCredentials)); err != nil {
-		return fmt.Errorf("LDAP_BIND_CREDENTIALS and the private key: %w", err)
-	}
-	return nil
-}
-
 type file struct {
 	name string
 	data []byte

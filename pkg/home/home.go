@@ -13,9 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"ad-ldap-connector/pkg/config"
-	"ad-ldap-connector/pkg/keys"
 )
 
 // The files of a home, with slashes on every system. The first four are as the
@@ -125,92 +122,4 @@ func isEmpty(dir string) bool {
 	defer func() { _ = f.Close() }() // read only
 	_, err = f.Readdirnames(1)
 	return errors.Is(err, io.EOF)
-}
-
-// Config returns the configuration: the defaults, the file config.json (when
-// there is one) and the environment, each above the one before. With
-// OVERRIDE_CONFIG=false in the environment the file is not even read.
-func (h *Home) Config() (config.Config, error) {
-	bare, err := config.Default().WithEnv(h.environ)
-	if err == nil && bare.EnvOnly() {
-		return bare, nil
-	}
-	c, err := h.fileConfig()
-	if err != nil {
-		return config.Config{}, err
-	}
-	if c, err = c.WithEnv(h.environ); err != nil {
-		return config.Config{}, fmt.Errorf("read the environment: %w", err)
-	}
-	return c, nil
-}
-
-// fileConfig is config.json without the environment.
-func (h *Home) fileConfig() (config.Config, error) {
-	data, err := h.read(configFile)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return config.Config{}, err
-	}
-	c, err := config.Parse(data)
-	if err != nil {
-		return config.Config{}, fmt.Errorf("read %s: %w", h.Path(configFile), err)
-	}
-	return c, nil
-}
-
-// SaveConfig writes config.json: what was in the file that c was read from,
-// with the changes made to c since. In env-only mode nothing is written.
-func (h *Home) SaveConfig(c config.Config) error {
-	if c.EnvOnly() {
-		return nil
-	}
-	data, err := c.Encode()
-	if err != nil {
-		return fmt.Errorf("write %s: %w", h.Path(configFile), err)
-	}
-	return h.write(configFile, data)
-}
-
-// Keys returns the key pair: each half from AUTH_CERT or AUTH_CERT_KEY of c if
-// set, else from certs/cert.pem or certs/cert.key. The error is an
-// fs.ErrNotExist when there is neither half, so that a pair may be generated; a
-// half that is missing alone is another fault, because a new pair would then
-// lock out what the other half was in use for.
-func (h *Home) Keys(c config.Config) (*keys.Pair, error) {
-	cert, certName, certErr := h.half(c.Keys.Certificate, "AUTH_CERT", certFile)
-	key, keyName, keyErr := h.half(string(c.Keys.Key), "AUTH_CERT_KEY", keyFile)
-	noCert, noKey := errors.Is(certErr, fs.ErrNotExist), errors.Is(keyErr, fs.ErrNotExist)
-	switch {
-	case noCert && noKey:
-		return nil, fmt.Errorf("read the key pair in %s: there is none: %w", h.Path("certs"), fs.ErrNotExist)
-	case noCert && keyErr == nil:
-		return nil, fmt.Errorf("read the key pair: the private key is in %s, but there is no certificate %s", keyName, certName)
-	case noKey && certErr == nil:
-		return nil, fmt.Errorf("read the key pair: the certificate is in %s, but there is no private key %s", certName, keyName)
-	}
-	if err := errors.Join(certErr, keyErr); err != nil {
-		return nil, err
-	}
-	pair, err := keys.Parse(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("in %s and %s: %w", certName, keyName, err)
-	}
-	return pair, nil
-}
-
-func (h *Home) half(text, variable, file string) (data []byte, name string, err error) {
-	if text != "" {
-		return []byte(text), variable, nil
-	}
-	data, err = h.read(file)
-	return data, h.Path(file), err
-}
-
-// SaveKeys writes certs/cert.pem and certs/cert.key, both or neither. A
-// different pair that was there is kept under backups/: what was sealed with it
-// can be opened with nothing else.
-func (h *Home) SaveKeys(p *keys.Pair) error {
-	cert, key := p.PEM()
-	_, err := h.replace(files{certFile: cert, keyFile: key})
-	return err
 }

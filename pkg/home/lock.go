@@ -80,7 +80,7 @@ func (h *Home) lockWrites(root *os.Root) (unlock func(), err error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("write to the home %s: %w", h.dir, cause(err))
+		return nil, fmt.Errorf("lock %s: %w", h.Path(writeLock), cause(err))
 	}
 	return func() { _ = lock.Close() }, nil // closing is all there is to unlocking
 }

@@ -24,12 +24,11 @@ func (h *Home) write(name string, data []byte) error {
 	if len(data) > maxFile { // else it could not be read again
 		return fmt.Errorf("write %s: it is larger than %d MiB", h.Path(name), maxFile>>20)
 	}
-	return h.exclusively(func(root *os.Root) error {
-		if err := writeFile(root, name, data); err != nil {
-			return fmt.Errorf("write %s: %w", h.Path(name), cause(err))
-		}
-		return nil
-	})
+	err := h.exclusively(func(root *os.Root) error { return cause(writeFile(root, name, data)) })
+	if err != nil {
+		return fmt.Errorf("write %s: %w", h.Path(name), err)
+	}
+	return nil
 }
 
 // exclusively runs do while no other process writes to the home, whose folder

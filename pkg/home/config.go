@@ -1,0 +1,70 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"ad-ldap-connector/pkg/config"
+)
+
+// Config returns the configuration: the defaults, the file config.json (when
+// there is one) and the environment, each above the one before. With
+// OVERRIDE_CONFIG=false in the environment the file is not even read.
+func (h *Home) Config() (config.Config, error) {
+	bare, err := config.Default().WithEnv(h.environ)
+	if err == nil && bare.EnvOnly() {
+		return bare, nil
+	}
+	c, err := h.fileConfig()
+	if err != nil {
+		return config.Config{}, err
+	}
+	if c, err = c.WithEnv(h.environ); err != nil {
+		return config.Config{}, fmt.Errorf("read the environment: %w", err)
+	}
+	return c, nil
+}
+
+// fileConfig is config.json without the environment.
+func (h *Home) fileConfig() (config.Config, error) {
+	data, err := h.read(configFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return config.Config{}, err
+	}
+	c, err := config.Parse(data)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("read %s: %w", h.Path(configFile), err)
+	}
+	return c, nil
+}
+
+// SaveConfig writes config.json: what was in the file that c was read from,
+// with the changes made to c since. In env-only mode nothing is written.
+func (h *Home) SaveConfig(c config.Config) error {
+	if c.EnvOnly() {
+		return nil
+	}
+	data, err := c.Encode()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", h.Path(configFile), err)
+	}
+	return h.write(configFile, data)
+}
+
+// fault returns what is wrong with the values of the named keys. A value that
+// does not fit its key is not in its field, and would be taken for absent.
+func fault(c config.Config, names ...string) error {
+	var all interface{ Unwrap() []error }
+	if !errors.As(c.Validate(), &all) {
+		return nil
+	}
+	for _, err := range all.Unwrap() {
+		var f *config.FieldError
+		if errors.As(err, &f) && slices.Contains(names, f.Key) {
+			return f
+		}
+	}
+	return nil
+}

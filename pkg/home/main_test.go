@@ -1,0 +1,46 @@
+package home
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// childEnv makes the test binary do one thing in another process, which a test
+// may then kill or take rights from.
+const childEnv = "CONNECTOR_TEST_CHILD"
+
+// children are what such a process can do with a home. Its error is printed.
+var children = map[string]func(dir string) error{
+	"rewrite": rewriteForever,
+	"replace": replaceForever,
+	"hold":    holdLock,
+}
+
+func TestMain(m *testing.M) {
+	if err := loadKeys(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if do := children[os.Getenv(childEnv)]; do != nil {
+		if err := do(os.Args[len(os.Args)-1]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// child prepares such a process.
+func child(t *testing.T, what, dir string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, dir)
+	cmd.Env = append(os.Environ(), childEnv+"="+what)
+	return cmd
+}
