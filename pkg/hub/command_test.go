@@ -209,6 +209,50 @@ func TestLongReply(t *testing.T) {
 	l.login(t)
 }
 
+// TestSlowLine lets a long reply take a minute: the agent answers the hub's
+// pings meanwhile, and does not take the line for dead.
+func TestSlowLine(t *testing.T) {
+	one := profile(`{"id":"` + strings.Repeat("x", 1<<20) + `"}`)
+	h := &people{search: func(context.Context, identity.Query) ([]identity.Profile, error) {
+		return []identity.Profile{one, one, one, one}, nil
+	}}
+	bubble(t, h, nil, func(t *testing.T, hub *rawHub, c *Client, s *states, _ func()) {
+		l := hub.accept(t)
+		l.text(t, ask("search_users", `{"pid":"p"}`))
+		synctest.Wait()
+		start, got, pongs := time.Now(), 0, 0
+		pinged := make(chan struct{})
+		go func() { // the agent reads although it is writing
+			defer close(pinged)
+			for range 3 {
+				l.raw(t, rawFrame(0x80|opPing, 2, "hi"))
+			}
+		}()
+		for got < 4<<20 {
+			timer := time.NewTimer(time.Second)
+			<-timer.C
+			op, payload, err := l.read()
+			switch {
+			case err != nil:
+				t.Fatalf("after %v and %d bytes: %v", time.Since(start), got, err)
+			case op == opPong:
+				pongs++
+			case op == opText || op == 0:
+				got += len(payload)
+			}
+		}
+		<-pinged
+		if took := time.Since(start); pongs == 0 || took < 40*time.Second || !c.Accepted() {
+			t.Errorf("%d pongs, %v, state %q", pongs, took, s.last())
+		}
+		for { // the end of the message, and the other pongs
+			if op, _, err := l.read(); err != nil || op == opPing {
+				break
+			}
+		}
+	})
+}
+
 // TestArguments is about what reaches the handler.
 func TestArguments(t *testing.T) {
 	got := make(chan string, 1)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,11 @@ const (
 	// A write may take writeTimeout and a second for each writeRate bytes.
 	writeTimeout = 10 * time.Second
 	writeRate    = 64 << 10
+
+	// A longer reply goes out in fragments of this size (RFC 6455, section 5.4),
+	// between which the hub's pings are answered; the library gives up a link
+	// whose pong could not be written within 5 s.
+	fragment = 64 << 10
 
 	maxFrame = 1 << 20  // longer frames are skipped
 	maxSkip  = 64 << 20 // a frame that is longer still ends the link
@@ -154,7 +160,7 @@ func readFrame(r io.Reader, buf []byte) (frame []byte, rest int64, err error) {
 	return buf, rest, err
 }
 
-// write sends one text frame. Writers take turns, and each has its own time
+// write sends one text message. Writers take turns, and each has its own time
 // limit; one that misses it ends the link, because half a frame is out.
 func (l *link) write(text []byte) error {
 	select {
@@ -166,12 +172,28 @@ func (l *link) write(text []byte) error {
 	limit := writeTimeout + time.Duration(len(text)/writeRate)*time.Second
 	ctx, cancel := context.WithTimeout(l.ctx, limit)
 	defer cancel()
-	if err := l.conn.Write(ctx, websocket.MessageText, text); err != nil {
+	if err := l.send(ctx, text); err != nil {
 		err = fmt.Errorf("write to the hub: %w", bare(err))
 		l.end(err)
 		return err
 	}
 	return nil
+}
+
+func (l *link) send(ctx context.Context, text []byte) error {
+	if len(text) <= fragment {
+		return l.conn.Write(ctx, websocket.MessageText, text)
+	}
+	w, err := l.conn.Writer(ctx, websocket.MessageText)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(text, fragment) {
+		if _, err := w.Write(part); err != nil {
+			return err // the link ends, and the writer with it
+		}
+	}
+	return w.Close()
 }
 
 // ping ends the link when the hub does not answer. The library numbers its
