@@ -47,7 +47,6 @@ var owners = map[string][]string{
 	"github.com/dop251/goja":            {"profile"},
 	"github.com/coder/websocket":        {"hub", "sandbox"},
 	"github.com/golang-jwt/jwt":         {"hub", "sandbox"},
-	"github.com/tidwall/":               {"config"},
 	"github.com/spf13/cobra":            {}, // cmd/connector only
 	"github.com/AlecAivazis/survey/v2":  {}, // cmd/connector only
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all

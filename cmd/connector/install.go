@@ -45,7 +45,13 @@ ends with usage. With --output json each step is an event, one object a line.`,
     --ldap-bind-user svc@corp.example --ldap-bind-password-file password.txt
   connector install --no-service --dry-run`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.install(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := errors.Join(oneOf(cmd, "ticket", "ticket-file", "ticket-stdin"),
+				oneOf(cmd, "ticket-stdin", "ldap-bind-password-stdin"), oneOf(cmd, "anonymous", "ldap-bind-user")); err != nil {
+				return err
+			}
+			return a.install(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	o.ticket.add(f, "ticket", "the ticket URL")
@@ -63,9 +69,6 @@ ends with usage. With --output json each step is an event, one object a line.`,
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")
 	f.BoolVar(&o.replace, "replace", false, "point an installed connector at another connection")
-	cmd.MarkFlagsMutuallyExclusive("ticket", "ticket-file", "ticket-stdin")
-	cmd.MarkFlagsMutuallyExclusive("ticket-stdin", "ldap-bind-password-stdin")
-	cmd.MarkFlagsMutuallyExclusive("anonymous", "ldap-bind-user")
 	return cmd
 }
 

@@ -48,7 +48,12 @@ Its page, at the url, shows the connected agents and tries logins.`,
 		Example: `  connector sandbox
   connector sandbox --no-directory --state ./sandbox   # with a directory of your own`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.sandbox(cmd.Context(), o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf(cmd, "no-directory", "no-tenant"); err != nil {
+				return err
+			}
+			return a.sandbox(cmd.Context(), o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.listen, "listen", "127.0.0.1:0", "loopback `address` of the tenant")
@@ -63,7 +68,6 @@ Its page, at the url, shows the connected agents and tries logins.`,
 	if err := f.MarkHidden("until-stdin-closes"); err != nil {
 		panic(err) // the flag is defined in the line above
 	}
-	cmd.MarkFlagsMutuallyExclusive("no-directory", "no-tenant")
 	return cmd
 }
 

@@ -116,7 +116,8 @@ and what was there is kept under backups/.`,
 			if err != nil {
 				hostname = "localhost" // only names SERVER_URL, which the operator may set
 			}
-			notes := append(archive.Notes, archive.Adapt(hostname)...)
+			notes := append([]string{}, archive.Notes...)
+			notes = append(notes, archive.Adapt(hostname)...)
 			if err := a.proveArchive(cmd.Context(), archive, offline); err != nil {
 				return err
 			}

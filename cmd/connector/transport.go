@@ -80,6 +80,7 @@ func newTransport(n config.Network, environ []string) (*transport, error) {
 		ResponseHeaderTimeout:  headerTimeout,
 		IdleConnTimeout:        idleTimeout,
 		MaxIdleConns:           10,
+		MaxResponseHeaderBytes: 256 << 10,
 		Protocols:              protocols,
 	}}
 	return t, nil
@@ -175,12 +176,14 @@ func proxyAnswered(_ context.Context, proxy *url.URL, _ *http.Request, res *http
 	e := &tenant.ProxyError{Proxy: proxy.Host, Status: res.StatusCode, Credentials: proxy.User != nil}
 	// tinyproxy asks by WWW-Authenticate when it has been given wrong ones.
 	for _, offer := range append(res.Header.Values("Proxy-Authenticate"), res.Header.Values("WWW-Authenticate")...) {
-		if scheme, _, _ := strings.Cut(strings.TrimSpace(offer), " "); schemeName.MatchString(scheme) {
+		if scheme, _, _ := strings.Cut(strings.TrimSpace(offer), " "); len(e.Schemes) < maxSchemes && schemeName.MatchString(scheme) {
 			e.Schemes = append(e.Schemes, scheme)
 		}
 	}
 	return e
 }
+
+const maxSchemes = 8
 
 // schemeName is what an authentication scheme may be called (RFC 9110, section
 // 11.1), and no longer than the known ones: it ends in the log.

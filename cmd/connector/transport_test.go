@@ -153,7 +153,7 @@ func TestNotesHideCredentials(t *testing.T) {
 func TestOffersAreSchemeNames(t *testing.T) {
 	proxy := &url.URL{Host: "proxy:3128", User: url.UserPassword("u", "planted")}
 	err := proxyAnswered(t.Context(), proxy, nil, &http.Response{StatusCode: 407, Header: http.Header{
-		"Proxy-Authenticate": {`Basic realm="x"`, "", "\x1b[31m", strings.Repeat("a", 100), "NTLM", `Digest realm="y"`}, "Www-Authenticate": {"Negotiate"},
+		"Proxy-Authenticate": {`Basic realm="x"`, "", "\x1b[31m", "two,words", strings.Repeat("a", 100), "NTLM", `Digest realm="y"`}, "Www-Authenticate": {"Negotiate"},
 	}})
 	want := &tenant.ProxyError{Proxy: "proxy:3128", Status: 407, Schemes: []string{"Basic", "NTLM", "Digest", "Negotiate"}, Credentials: true}
 	if diff := cmp.Diff(want, err); diff != "" {
@@ -281,6 +281,9 @@ func TestBadCAFiles(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+	if _, err := newTransport(config.Network{CAPath: os.DevNull}, nil); err == nil || !strings.Contains(err.Error(), "it is not a file") {
+		t.Errorf("a device: %v", err)
 	}
 	dir := t.TempDir()
 	if err := os.Symlink(filepath.Join(dir, "gone"), filepath.Join(dir, "a.pem")); err != nil {

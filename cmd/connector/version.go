@@ -3,6 +3,7 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -100,4 +101,18 @@ func exactArgs(n int, want string) cobra.PositionalArgs {
 		}
 		return nil
 	}
+}
+
+// oneOf refuses flags that contradict each other.
+func oneOf(cmd *cobra.Command, names ...string) error {
+	var given []string
+	for _, n := range names {
+		if cmd.Flags().Changed(n) {
+			given = append(given, "--"+n)
+		}
+	}
+	if len(given) > 1 {
+		return usagef("give one of %s, not all of them", strings.Join(given, ", "))
+	}
+	return nil
 }

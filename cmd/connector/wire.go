@@ -35,6 +35,9 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 		}
 		return f
 	}
+	if password == "" {
+		d.BindUser = "" // a name with an empty password would be an unauthenticated bind; anonymous is meant
+	}
 	o := directory.Options{
 		URLs: d.URLs, StartTLS: d.StartTLS, TLS: t.TLS, Dial: t.Dial,
 		BaseDN: d.BaseDN, GroupBaseDN: g.BaseDN,

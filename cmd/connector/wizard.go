@@ -79,7 +79,6 @@ func (w *wizard) look(ctx context.Context) directory.Server {
 	if err != nil {
 		return directory.Server{} // a filter that does not parse is named when the plan validates
 	}
-	o.BindUser = ""
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	s, err := directory.Look(ctx, o)
