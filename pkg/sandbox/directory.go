@@ -17,7 +17,7 @@ import (
 )
 
 // directoryMaxConns is how many connections the directory serves at a time;
-// further ones are told that it is busy, and closed.
+// further ones are closed at once.
 const directoryMaxConns = 1000
 
 // DirectoryOptions say what StartDirectory starts. The zero value is a plain

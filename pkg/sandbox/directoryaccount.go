@@ -78,9 +78,11 @@ func onlyEntry(es []*storeEntry) *storeEntry {
 	return nil
 }
 
-// domain is the DNS name of the base DN; netBIOS its short form.
+// domain is the DNS name of the base DN, "" when it has none; netBIOS its
+// short form.
 func (d *Directory) domain() string {
-	return strings.TrimSuffix(canonicalName(d.base), "/")
+	name, _, _ := strings.Cut(canonicalName(d.base), "/")
+	return name
 }
 
 func (d *Directory) netBIOS() string {
@@ -135,7 +137,7 @@ func (d *Directory) state(e *storeEntry) account {
 		return accountExpired
 	case d.noHours(e):
 		return accountNotNow
-	case len(e.get(d.store.schema.learn("userWorkstations"))) > 0:
+	case len(e.get(d.store.schema.lookup("userWorkstations"))) > 0:
 		return accountNoWhere
 	case control&uacPasswordExpired != 0:
 		return accountStale
@@ -175,11 +177,12 @@ func (d *Directory) countWrong(e *storeEntry) {
 	if !lock {
 		return
 	}
-	kind := d.store.schema.types["lockouttime"]
+	kind, value := d.store.schema.types["lockouttime"], strconv.FormatInt(fileTime(d.now()), 10)
+	if !d.ad() {
+		kind, value = d.store.schema.types["pwdaccountlockedtime"], d.now().UTC().Format("20060102150405Z")
+	}
 	// The change can not be refused: it fails only when its function does.
-	_ = d.store.update(e, func(as []storeAttr) ([]storeAttr, error) {
-		return withAttr(as, kind, strconv.FormatInt(fileTime(d.now()), 10)), nil
-	})
+	_ = d.store.update(e, func(as []storeAttr) ([]storeAttr, error) { return withAttr(as, kind, value), nil })
 }
 
 // number reads a whole number of an entry, or gives the default.

@@ -118,11 +118,15 @@ func (p *population) add(dn string, attrs ...storeAttr) (*storeEntry, error) {
 func (p *population) complete() error {
 	s := p.d.store
 	for _, e := range s.list {
-		principal := false
+		principal, category := false, ""
 		for _, class := range e.get(s.objectClass) {
 			switch foldText(class) {
-			case "user", "inetorgperson", "person", "group", "groupofnames", "groupofuniquenames", "computer":
-				principal = true
+			case "user", "inetorgperson", "person":
+				principal, category = true, "Person"
+			case "group", "groupofnames", "groupofuniquenames":
+				principal, category = true, "Group"
+			case "computer":
+				principal, category = true, "Computer"
 			}
 		}
 		err := s.update(e, func(as []storeAttr) ([]storeAttr, error) {
@@ -131,6 +135,9 @@ func (p *population) complete() error {
 			}
 			if principal && len(e.get(s.objectSID)) == 0 {
 				as = withAttr(as, s.objectSID, p.sid())
+			}
+			if kind := s.schema.lookup("objectCategory"); category != "" && len(e.get(kind)) == 0 {
+				as = withAttr(as, kind, p.category(category))
 			}
 			return as, nil
 		})

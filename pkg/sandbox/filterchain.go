@@ -40,20 +40,28 @@ func (s *store) ascend(norm string, into map[*storeEntry]struct{}) {
 
 // descend collects the entries that a group holds, directly or through others.
 func (s *store) descend(g *storeEntry, into map[*storeEntry]struct{}) {
+	for _, e := range s.members(g) {
+		if _, seen := into[e]; !seen {
+			into[e] = struct{}{}
+			s.descend(e, into)
+		}
+	}
+}
+
+// members are the entries that a group (nil: none) names, in order.
+func (s *store) members(g *storeEntry) []*storeEntry {
+	if g == nil {
+		return nil
+	}
+	var es []*storeEntry
 	for _, t := range []*schemaType{s.member, s.uniqueMember} {
 		for _, dn := range g.get(t) {
-			norm, err := normaliseDN(dn)
-			if err != nil {
-				continue
-			}
-			if e := s.byDN[norm]; e != nil {
-				if _, seen := into[e]; !seen {
-					into[e] = struct{}{}
-					s.descend(e, into)
-				}
+			if norm, err := normaliseDN(dn); err == nil && s.byDN[norm] != nil {
+				es = append(es, s.byDN[norm])
 			}
 		}
 	}
+	return ordered(es)
 }
 
 // chainBack serves the links that no index follows (manager, owner): level by
@@ -93,6 +101,10 @@ func (s *store) candidates(n *filterNode) ([]*storeEntry, bool) {
 				return []*storeEntry{e}, true
 			}
 			return nil, true
+		case kindMemberOf:
+			if !s.says {
+				return s.members(s.byDN[n.value]), true
+			}
 		case kindStored:
 			if n.kind.index >= 0 {
 				return s.indexes[n.kind.index].get(n.value), true

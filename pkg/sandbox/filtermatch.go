@@ -55,7 +55,8 @@ func (s *store) match(e *storeEntry, n *filterNode) truth {
 	}
 	values := s.values(e, n.kind)
 	if n.op == filterPresent {
-		return truthOf(len(values) > 0)
+		// Every entry has a class, also one whose file does not say which.
+		return truthOf(len(values) > 0 || n.kind == s.objectClass)
 	}
 	for _, v := range values {
 		if s.matchValue(v, n) {

@@ -176,11 +176,16 @@ func (c *ldapConn) operate(ctx context.Context, m *ldapMessage) bool {
 	traits := c.d.traits.Load()
 	name := ldapOperation(m.op)
 	if wait := traits.delay(name); wait > 0 {
-		timer := time.NewTimer(wait)
+		limit := c.timeLimit(m)
+		timer := time.NewTimer(min(wait, limit))
 		defer timer.Stop()
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
+			return true
+		}
+		if limit < wait {
+			c.answer(ctx, m, ldapResult{code: ldapTimeLimitExceeded})
 			return true
 		}
 	}
@@ -190,7 +195,7 @@ func (c *ldapConn) operate(ctx context.Context, m *ldapMessage) bool {
 	case FaultSilence:
 		return true
 	case FaultBusy:
-		c.answer(ctx, m, ldapResult{code: ldapBusy, text: c.say("00000051: LdapErr: DSID-0C0906E8, comment: The server is busy, data 0, v4563", "")})
+		c.answer(ctx, m, ldapResult{code: ldapBusy, text: c.say("0000200E: SvcErr: DSID-031A11C9, problem 5001 (BUSY), data 0", "")})
 		return true
 	}
 	if res, ok := c.refuseControls(m); ok {

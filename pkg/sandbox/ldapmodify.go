@@ -102,11 +102,12 @@ func (c *ldapConn) modify(m *ldapMessage) ldapResult {
 	c.mu.Lock()
 	who, must, secure := c.who, c.must, c.secure
 	c.mu.Unlock()
-	own := isPasswordChange(changes)
-	if !c.d.mayWrite(who) && !(own && (who == e || c.d.ad())) || must && !own {
+	change := isPasswordChange(changes)
+	own := change && c.d.ad() || who == e && (change || !c.d.ad() && onlyPasswords(changes))
+	if !own && (must || !c.d.mayWrite(who)) {
 		return ldapResult{code: ldapInsufficientAccess, text: c.say("00002098: SecErr: DSID-03150F94, problem 4003 (INSUFF_ACCESS_RIGHTS), data 0", "")}
 	}
-	edit := directoryEdit{d: c.d, e: e, secure: secure, change: own}
+	edit := directoryEdit{d: c.d, e: e, secure: secure, change: change}
 	err = c.d.store.update(e, func(as []storeAttr) ([]storeAttr, error) {
 		for _, ch := range changes {
 			if as, err = edit.apply(as, ch); err != nil {
@@ -135,6 +136,12 @@ func isPasswordChange(changes []ldapChange) bool {
 	return len(changes) == 2 && changes[0].kind == changeDelete && changes[1].kind == changeAdd &&
 		len(changes[0].values) == 1 && len(changes[1].values) == 1 &&
 		isPasswordName(changes[0].name) && strings.EqualFold(changes[0].name, changes[1].name)
+}
+
+// onlyPasswords reports whether nothing but the password is changed, which
+// OpenLDAP lets users do to themselves.
+func onlyPasswords(changes []ldapChange) bool {
+	return !slices.ContainsFunc(changes, func(ch ldapChange) bool { return !isPasswordName(ch.name) })
 }
 
 func isPasswordName(name string) bool {

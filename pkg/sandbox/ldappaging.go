@@ -89,7 +89,7 @@ func (c *ldapConn) firstPage(ctx context.Context, m *ldapMessage, q ldapSearch, 
 	default:
 		c.sendReferences(ctx, m, q)
 		if cursor.limited {
-			res = c.sizeLimitResult()
+			res.code = ldapSizeLimitExceeded
 		}
 	}
 	res.control = append(res.control, pageControl(cookie))

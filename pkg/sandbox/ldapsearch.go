@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 )
@@ -85,11 +86,7 @@ func (c *ldapConn) search(ctx context.Context, m *ldapMessage) ldapResult {
 	if page != nil && page.cookie != "" {
 		return c.nextPage(ctx, m, q, page)
 	}
-	limit := ldapMaxTime
-	if q.timeLimit > 0 {
-		limit = min(limit, time.Duration(q.timeLimit)*time.Second)
-	}
-	until := time.Now().Add(limit)
+	until := time.Now().Add(min(ldapMaxTime, c.timeLimit(m)))
 	found, err := c.d.store.search(base, q.scope, q.filter, func() error {
 		if time.Now().After(until) {
 			return context.DeadlineExceeded
@@ -101,10 +98,19 @@ func (c *ldapConn) search(ctx context.Context, m *ldapMessage) ldapResult {
 	}
 	res = ldapResult{}
 	if err != nil {
-		res = ldapResult{code: ldapTimeLimitExceeded, text: c.say(
-			"00002023: SvcErr: DSID-03140338, problem 5001 (TIME_LIMIT), data 0", "")}
+		res = ldapResult{code: ldapTimeLimitExceeded}
 	}
 	return c.deliver(ctx, m, q, page, found, res)
+}
+
+// timeLimit is how long an operation may take by the client's wish.
+func (c *ldapConn) timeLimit(m *ldapMessage) time.Duration {
+	if m.op == ldapSearchRequest {
+		if q, err := parseSearch(m.body, c.d.store.schema, c.d.ad()); err == nil && q.timeLimit > 0 {
+			return min(ldapMaxTime, time.Duration(q.timeLimit)*time.Second)
+		}
+	}
+	return math.MaxInt64
 }
 
 // deliver sends the entries found, or the first page of them.
@@ -123,13 +129,9 @@ func (c *ldapConn) deliver(ctx context.Context, m *ldapMessage, q ldapSearch, pa
 	c.sendEntries(ctx, m, q, found)
 	c.sendReferences(ctx, m, q)
 	if limited {
-		return c.sizeLimitResult()
+		return ldapResult{code: ldapSizeLimitExceeded}
 	}
 	return res
-}
-
-func (c *ldapConn) sizeLimitResult() ldapResult {
-	return ldapResult{code: ldapSizeLimitExceeded, text: c.say("00002023: SvcErr: DSID-03140347, problem 5002 (UNAVAILABLE), data 0", "")}
 }
 
 // searchBase normalises the base of a search. It reports false with the result

@@ -80,7 +80,7 @@ func newSchema() *schema {
 	add(syntaxOctets, kindStored, "@objectGUID! thumbnailPhoto! jpegPhoto userCertificate logonHours!")
 	add(syntaxSID, kindStored, "@objectSid! sIDHistory")
 	add(syntaxCategory, kindStored, "objectCategory!")
-	add(syntaxExact, kindStored, "gecos! loginShell!")
+	add(syntaxExact, kindStored, "gecos! loginShell! userWorkstations!")
 	add(syntaxExact, kindHidden, "userPassword unicodePwd!")
 	add(syntaxDN, kindMemberOf, "memberOf")
 	add(syntaxDN, kindDN, "distinguishedName! -entryDN!")

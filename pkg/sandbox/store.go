@@ -92,6 +92,7 @@ type store struct {
 	byDN    map[string]*storeEntry
 	list    []*storeEntry
 	indexes []storeIndex
+	says    bool // loaded entries say themselves which groups they are in
 
 	// Types that the store itself deals with.
 	objectClass, member, uniqueMember, memberOf, objectSID, guid, userPassword *schemaType
@@ -136,6 +137,7 @@ func (s *store) add(dn string, attrs []storeAttr) (*storeEntry, error) {
 	s.byDN[norm] = e
 	s.list = append(s.list, e)
 	for _, a := range attrs {
+		s.says = s.says || a.kind.kind == kindMemberOf
 		s.reindex(e, a.kind, a.values, (*storeIndex).add)
 	}
 	return e, nil

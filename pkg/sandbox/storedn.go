@@ -158,6 +158,9 @@ var dnAliases = map[string]string{
 // normaliseDN gives the form in which two names of the same entry are equal:
 // lower case, one way of escaping, no needless spaces, AVAs in order.
 func normaliseDN(s string) (string, error) {
+	if dnPlain(s) {
+		return strings.ToLower(s), nil
+	}
 	rdns, err := parseDN(s)
 	if err != nil {
 		return "", err
@@ -182,6 +185,40 @@ func normaliseDN(s string) (string, error) {
 		b.WriteString(strings.Join(parts, "+"))
 	}
 	return b.String(), nil
+}
+
+// dnPlain reports whether lower case is all that a name lacks: it has nothing
+// but ASCII, no escapes, no needless spaces, short types. Most names are such.
+func dnPlain(s string) bool {
+	inType, start := true, 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+		switch {
+		case inType && c == '=':
+			if i == start || i-start > 3 { // longer ones may be aliases
+				return false
+			}
+			inType, start = false, i+1
+		case inType:
+			if !letter {
+				return false
+			}
+		case c == ',':
+			if i == start || s[i-1] == ' ' {
+				return false
+			}
+			inType, start = true, i+1
+		case c == ' ':
+			if i == start || s[i-1] == ' ' {
+				return false
+			}
+		case letter, c >= '0' && c <= '9', c == '-', c == '_', c == '.', c == '@', c == '(', c == ')':
+		default:
+			return false
+		}
+	}
+	return !inType && len(s) > start && s[len(s)-1] != ' '
 }
 
 func dnWrite(b *strings.Builder, ava dnAVA) {
