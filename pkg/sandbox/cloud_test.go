@@ -47,14 +47,14 @@ func startCloud(t *testing.T, o CloudOptions) *Cloud {
 }
 
 // httpClient trusts the cloud and nobody else.
-func httpClient(t *testing.T, c *Cloud) *http.Client {
+func httpClient(t testing.TB, c *Cloud) *http.Client {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.CAPool()}}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: patience}
 }
 
 // callCloud does one request and returns the status and the body.
-func callCloud(t *testing.T, client *http.Client, method, url, body string, header ...string) (int, string) {
+func callCloud(t testing.TB, client *http.Client, method, url, body string, header ...string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
@@ -109,7 +109,7 @@ func makeAgentKey() agentKey {
 }
 
 // token is what an agent proves itself with; edit may spoil it.
-func (k agentKey) token(t *testing.T, connection string, edit func(jwt.MapClaims)) string {
+func (k agentKey) token(t testing.TB, connection string, edit func(jwt.MapClaims)) string {
 	t.Helper()
 	claims := jwt.MapClaims{"iat": time.Now().Unix(), "exp": time.Now().Unix() + 60, "aud": cloudRealm, "iss": connection}
 	if edit != nil {
@@ -123,7 +123,7 @@ func (k agentKey) token(t *testing.T, connection string, edit func(jwt.MapClaims
 }
 
 // register posts an agent's certificate and returns the signing key.
-func (k agentKey) register(t *testing.T, c *Cloud, ticket string) string {
+func (k agentKey) register(t testing.TB, c *Cloud, ticket string) string {
 	t.Helper()
 	status, body := k.post(t, c, ticket)
 	var answer struct {
@@ -135,7 +135,7 @@ func (k agentKey) register(t *testing.T, c *Cloud, ticket string) string {
 	return answer.SigningKey
 }
 
-func (k agentKey) post(t *testing.T, c *Cloud, ticket string) (int, string) {
+func (k agentKey) post(t testing.TB, c *Cloud, ticket string) (int, string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"certs": [][]byte{k.der}, "signInEndpoint": "http://host:4000/wsfed", "agentMode": true, "agentVersion": "6.1.2",
@@ -147,7 +147,7 @@ func (k agentKey) post(t *testing.T, c *Cloud, ticket string) (int, string) {
 }
 
 // dialHub opens a link without saying anything.
-func dialHub(t *testing.T, c *Cloud) *websocket.Conn {
+func dialHub(t testing.TB, c *Cloud) *websocket.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -162,7 +162,7 @@ func dialHub(t *testing.T, c *Cloud) *websocket.Conn {
 
 // fakeAgent is an agent that answers as the test says.
 type fakeAgent struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	key  string // the signing key
 	done chan struct{}
@@ -176,7 +176,7 @@ type question struct {
 
 // joinAgent registers, connects, authenticates, and then answers with what reply
 // returns; "" is no answer.
-func joinAgent(t *testing.T, c *Cloud, k agentKey, ticket, connection string, reply func(*fakeAgent, question) string) *fakeAgent {
+func joinAgent(t testing.TB, c *Cloud, k agentKey, ticket, connection string, reply func(*fakeAgent, question) string) *fakeAgent {
 	t.Helper()
 	a := &fakeAgent{t: t, key: k.register(t, c, ticket), done: make(chan struct{})}
 	a.conn = dialHub(t, c)
@@ -292,6 +292,25 @@ func (m *memoryLog) String() string {
 
 func (m *memoryLog) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(m, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// BenchmarkALogin says what the sandbox itself costs a test of throughput.
+func BenchmarkALogin(b *testing.B) {
+	c, err := StartCloud(CloudOptions{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			b.Error(err)
+		}
+	}()
+	joinAgent(b, c, firstKey(), c.Ticket(), "sandbox", saysYes)
+	for b.Loop() {
+		if _, err := c.Request(b.Context(), "authenticate_user", aLogin); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func TestALoginGoesToAnAgentAndBack(t *testing.T) {

@@ -55,15 +55,15 @@ func (c *Cloud) sign(cc *cloudConnection, pid, command string, r Request) (strin
 	switch command {
 	case "authenticate_user", "change_password":
 		claims["username"], claims["password"] = r.Username, r.Password
-	case "search_users":
-		if r.Search != "" {
-			claims["search"] = r.Search
+	case "search_users", "list_groups":
+		if r.Limit != 0 {
+			claims["limit"] = r.Limit
 		}
 	}
-	if r.Limit != 0 {
-		claims["limit"] = r.Limit
+	if command == "search_users" && r.Search != "" {
+		claims["search"] = r.Search
 	}
-	if r.Escaped {
+	if command != "list_groups" && r.Escaped {
 		claims["escaped"] = true
 	}
 	var method jwt.SigningMethod = jwt.SigningMethodHS256
