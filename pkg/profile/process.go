@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -140,22 +141,23 @@ func (p *process) ask(ctx context.Context, f frame) (frame, error) {
 	return frame{}, p.died()
 }
 
+// starved is what Go's runtime says when the system gives it no more memory.
+// Its collector does not always notice, and then faults on the nil it was given;
+// nothing else in a program without C and unsafe code makes that.
+var starved = []string{"out of memory", "cannot allocate", "cannot map", "failed to create new OS thread", "VirtualAlloc", "SIGSEGV", "EXCEPTION_ACCESS_VIOLATION", "0xc0000005"}
+
 // died says why a process that is gone did not answer, as far as it told.
 func (p *process) died() error {
 	text := p.stderr.String()
-	contains := func(parts ...string) bool {
-		for _, part := range parts {
-			if strings.Contains(text, part) {
-				return true
-			}
-		}
-		return false
-	}
+	says := func(part string) bool { return strings.Contains(text, part) }
+	first, _, _ := strings.Cut(text, "\n")
 	switch {
-	case contains("stack overflow", "stack exceeds"):
+	case says("stack overflow"), says("stack exceeds"):
 		return errors.New("recursed too deeply")
-	case p.spent(), contains("out of memory", "cannot allocate", "failed to create new OS thread", "VirtualAlloc"):
+	case p.spent(), slices.ContainsFunc(starved, says):
 		return fmt.Errorf("used more than %d MiB of memory", p.memoryMB)
+	case strings.HasPrefix(first, "fatal error: "):
+		return fmt.Errorf("the mapper process ended: %v: %s", p.err, first)
 	}
 	return fmt.Errorf("the mapper process ended: %v", p.err)
 }
