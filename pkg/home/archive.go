@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -71,7 +72,7 @@ func (a *Archive) parse(found files) (err error) {
 	if d.BindUser != "" && d.BindPassword == "" && d.BindCredentials == "" && !d.Anonymous {
 		a.Notes = append(a.Notes, "The archive does not hold the service account's password; set it after the import.")
 	}
-	if name := a.Config.Mapper.File; name != "" && a.Config.Mapper.Source == "" {
+	if name := a.Config.Mapper.File; a.Config.Mapper.Source == "" && name != "" && path.Clean(strings.TrimSuffix(name, ".js")) != "profileMapper" {
 		a.Notes = append(a.Notes, fmt.Sprintf("PROFILE_MAPPER_FILE names %q, which is not part of an archive; copy that file as well.", name))
 	}
 	return nil

@@ -132,8 +132,8 @@ func configured(t testing.TB) map[string]string {
 	}
 }
 
-// tree returns all files below dir by their slashed name, without the locks.
-func tree(t testing.TB, dir string) map[string]string {
+// filesBelow returns all files below dir by their slashed name, without the locks.
+func filesBelow(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

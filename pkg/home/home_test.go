@@ -117,7 +117,7 @@ func TestSaveConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Replace(before[configFile], "corp-ad", "other", 1)
-	if got := tree(t, dir)[configFile]; got != want {
+	if got := filesBelow(t, dir)[configFile]; got != want {
 		t.Errorf("more changed than was to be, or less (the environment stays out):\n%s", cmp.Diff(want, got))
 	}
 }
@@ -149,7 +149,7 @@ func TestEnvironmentOnly(t *testing.T) {
 	if err := h.SaveConfig(c); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, h.Dir())); diff != "" {
 		t.Errorf("files changed: %s", diff)
 	}
 }
@@ -213,7 +213,7 @@ func TestSaveKeys(t *testing.T) {
 			t.Errorf("%s: the key is not there byte for byte", ref)
 		}
 	}
-	got := tree(t, h.Dir())
+	got := filesBelow(t, h.Dir())
 	if got["backups/20250301-120000/"+keyFile] != throwAway.Keys["a"] || len(got) != 4 {
 		t.Errorf("the former pair was not kept, or not once: %d files", len(got))
 	}
@@ -257,7 +257,7 @@ func TestSaveMapper(t *testing.T) {
 	if err := h.SaveMapper("new"); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{mapperFile: "new", "lib/users.js": "the program"}, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(map[string]string{mapperFile: "new", "lib/users.js": "the program"}, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 	if err := h.SaveMapper(strings.Repeat("x", maxFile+1)); err == nil || !strings.Contains(err.Error(), "larger than 4 MiB") {

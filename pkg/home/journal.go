@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -66,12 +65,7 @@ var (
 )
 
 func readJournal(root *os.Root) (*journal, error) {
-	f, err := root.Open(journalFile)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // read only
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	data, err := contents(root, journalFile)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func TestConfigSurvivesKill(t *testing.T) {
 	h := open(t, filepath.Join(t.TempDir(), "home"))
 	leftovers := 0
 	killed(t, 60, "rewrite", h.Dir(), func(round int) {
-		leftovers += len(tree(t, h.Dir())) - 1
+		leftovers += len(filesBelow(t, h.Dir())) - 1
 		h = open(t, h.Dir())
 		c, err := h.Config()
 		if err != nil {
@@ -91,7 +91,7 @@ func TestConfigSurvivesKill(t *testing.T) {
 		if strconv.Itoa(len(c.Tenant.SiteName)) != c.Tenant.Connection {
 			t.Errorf("round %d: the file is of two writes", round)
 		}
-		if n := len(tree(t, h.Dir())); n != 1 {
+		if n := len(filesBelow(t, h.Dir())); n != 1 {
 			t.Errorf("round %d: %d files, want config.json alone", round, n)
 		}
 	})
@@ -119,12 +119,16 @@ func replaceForever(dir string) error {
 	if err != nil {
 		return err
 	}
+	a, err := generation("a")
+	if err != nil {
+		return err
+	}
+	b, err := generation("b")
+	if err != nil {
+		return err
+	}
 	for i := 0; ; i++ {
-		a, err := generation(string("ab"[i%2]))
-		if err != nil {
-			return err
-		}
-		if _, err := h.Replace(a); err != nil {
+		if _, err := h.Replace([]*Archive{a, b}[i%2]); err != nil {
 			return err
 		}
 		fmt.Println(i)
@@ -136,7 +140,15 @@ func TestReplaceSurvivesKill(t *testing.T) {
 	h := open(t, filepath.Join(t.TempDir(), "home"))
 	found := map[string]int{}
 	interrupted := 0
-	killed(t, 80, "replace", h.Dir(), func(round int) {
+	want := map[string]*Archive{}
+	for _, ref := range []string{"a", "b"} {
+		var err error
+		if want[ref], err = generation(ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const rounds = 60
+	killed(t, rounds, "replace", h.Dir(), func(round int) {
 		if _, err := os.Lstat(h.Path(stageFolder)); err == nil {
 			interrupted++
 		}
@@ -153,11 +165,8 @@ func TestReplaceSurvivesKill(t *testing.T) {
 		if err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}
-		want, err := generation(c.Tenant.SiteName)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if script != want.Mapper || pair.Thumbprint() != want.Pair.Thumbprint() {
+		of := want[c.Tenant.SiteName]
+		if of == nil || script != of.Mapper || pair.Thumbprint() != of.Pair.Thumbprint() {
 			t.Errorf("round %d: files of two generations", round)
 		}
 		if _, err := os.Lstat(h.Path(stageFolder)); err == nil {
@@ -168,5 +177,5 @@ func TestReplaceSurvivesKill(t *testing.T) {
 	if interrupted == 0 || len(found) != 2 {
 		t.Errorf("the kills proved nothing: %d interrupted, found %v", interrupted, found)
 	}
-	t.Logf("%d of 80 kills came in the middle; found %v", interrupted, found)
+	t.Logf("%d of %d kills came in the middle; found %v", interrupted, rounds, found)
 }

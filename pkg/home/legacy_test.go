@@ -105,7 +105,7 @@ func TestLegacyData(t *testing.T) {
 	if *update {
 		layIn(t, legacyFolder, want)
 	}
-	if diff := cmp.Diff(want, tree(t, legacyFolder)); diff != "" {
+	if diff := cmp.Diff(want, filesBelow(t, legacyFolder)); diff != "" {
 		t.Errorf("run go test ./pkg/home -run LegacyData -update: %s", diff)
 	}
 }
@@ -116,7 +116,7 @@ func TestLegacyInstallation(t *testing.T) {
 	if err := os.CopyFS(dir, os.DirFS(legacyInstall)); err != nil {
 		t.Fatal(err)
 	}
-	before := tree(t, dir)
+	before := filesBelow(t, dir)
 	h := open(t, dir)
 	c, err := h.Config()
 	if err != nil {
@@ -138,7 +138,7 @@ func TestLegacyInstallation(t *testing.T) {
 	if err := h.SaveKeys(pair); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, dir)); diff != "" {
 		t.Errorf("bytes changed although nothing was: %s", diff)
 	}
 }

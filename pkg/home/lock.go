@@ -33,11 +33,11 @@ func (h *Home) Lock() (unlock func() error, err error) {
 	err = h.exclusively(func(root *os.Root) error {
 		lock, err = newLock(root, h.Path(runLock), runLock)
 		if err != nil {
-			return err
+			return cause(err)
 		}
 		ok, err := lock.TryLock()
 		if err != nil {
-			return err
+			return cause(err)
 		}
 		if !ok {
 			return h.holder()
@@ -48,7 +48,7 @@ func (h *Home) Lock() (unlock func() error, err error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("lock the home %s: %w", h.dir, cause(err))
+		return nil, fmt.Errorf("lock the home %s: %w", h.dir, err)
 	}
 	return func() error {
 		_ = os.Remove(h.Path(runPID)) // a number left behind is overwritten by the next holder
@@ -60,7 +60,7 @@ func (h *Home) Lock() (unlock func() error, err error) {
 }
 
 func (h *Home) holder() error {
-	data, err := contents(h.Path(runPID))
+	data, err := contents(anywhere{}, h.Path(runPID))
 	pid, bad := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil || bad != nil {
 		return ErrLocked

@@ -108,7 +108,7 @@ func TestWritersTakeTurns(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if n := len(tree(t, h.Dir())); n != 1 {
+	if n := len(filesBelow(t, h.Dir())); n != 1 {
 		t.Errorf("%d files", n)
 	}
 }

@@ -20,15 +20,26 @@ func (h *Home) read(name string) ([]byte, error) {
 
 // readFile reads a regular file of at most maxFile bytes.
 func readFile(path string) ([]byte, error) {
-	data, err := contents(path)
+	data, err := contents(anywhere{}, path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, cause(err))
 	}
 	return data, nil
 }
 
-func contents(path string) (data []byte, err error) {
-	info, err := os.Stat(path)
+// A tree is where contents looks for a file: an os.Root, or anywhere.
+type tree interface {
+	Stat(name string) (fs.FileInfo, error)
+	Open(name string) (*os.File, error)
+}
+
+type anywhere struct{}
+
+func (anywhere) Stat(name string) (fs.FileInfo, error) { return os.Stat(name) }
+func (anywhere) Open(name string) (*os.File, error)    { return os.Open(name) }
+
+func contents(in tree, path string) (data []byte, err error) {
+	info, err := in.Stat(path)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +49,7 @@ func contents(path string) (data []byte, err error) {
 	if !info.Mode().IsRegular() { // a pipe would block, a device never end
 		return nil, errors.New("it is not a regular file")
 	}
-	f, err := os.Open(path)
+	f, err := in.Open(path)
 	if err != nil {
 		return nil, err
 	}

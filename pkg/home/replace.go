@@ -48,7 +48,7 @@ func (h *Home) replace(f files) (backup string, err error) {
 		}
 	}
 	err = h.exclusively(func(root *os.Root) error {
-		old, err := h.current(f)
+		old, err := h.current(root, f)
 		if err != nil {
 			return err
 		}
@@ -75,13 +75,14 @@ func (h *Home) replace(f files) (backup string, err error) {
 	return backup, err
 }
 
-// current reads the files that are to be replaced.
-func (h *Home) current(f files) (files, error) {
+// current reads the files that are to be replaced. It does not follow a link out
+// of the home: what it reads is copied to a place that the home's owner can see.
+func (h *Home) current(root *os.Root, f files) (files, error) {
 	old := files{}
 	for name := range f {
-		data, err := readFile(h.Path(name))
+		data, err := contents(root, name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
+			return nil, fmt.Errorf("read %s: %w", h.Path(name), cause(err))
 		}
 		old[name] = nil
 		if err == nil {

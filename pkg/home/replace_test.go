@@ -54,7 +54,7 @@ func TestReplace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, tree(t, h.Dir())); diff != "" {
+		if diff := cmp.Diff(want, filesBelow(t, h.Dir())); diff != "" {
 			t.Fatal(diff)
 		}
 		if old := h.Path("backups", "20250301-120000"); backup != old && backup != "" {
@@ -78,7 +78,7 @@ func TestReplaceInAnEmptyPlace(t *testing.T) {
 	if err != nil || backup != "" {
 		t.Errorf("%q, %v", backup, err)
 	}
-	if diff := cmp.Diff(contentsOf(t, a), tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(contentsOf(t, a), filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -96,7 +96,7 @@ func TestReplaceRefuses(t *testing.T) {
 	if _, err := h.Replace(a); err == nil {
 		t.Error("wrote a mapper that could not be read")
 	}
-	if diff := cmp.Diff(before, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -118,7 +118,7 @@ func TestReplaceGoesBack(t *testing.T) {
 	if _, err := h.Replace(a); err == nil {
 		t.Error("backup: no error")
 	}
-	if diff := cmp.Diff(before, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -140,7 +140,7 @@ func TestReplaceStoppedAnywhere(t *testing.T) {
 		}
 		f[mapperFile] = nil
 		err := h.exclusively(func(root *os.Root) error {
-			old, err := h.current(f)
+			old, err := h.current(root, f)
 			if err != nil {
 				return err
 			}
@@ -161,7 +161,7 @@ func TestReplaceStoppedAnywhere(t *testing.T) {
 		if _, err := h.Keys(c); err != nil {
 			t.Fatal(err)
 		}
-		return tree(t, open(t, h.Dir()).Dir())
+		return filesBelow(t, open(t, h.Dir()).Dir())
 	}
 	after := incoming(t)
 	after.Mapper = ""

@@ -27,7 +27,7 @@ func TestOpenCleansUp(t *testing.T) {
 		all[name] = text
 	}
 	h := lay(t, all)
-	if diff := cmp.Diff(keep, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(keep, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -45,7 +45,7 @@ func TestWriteFails(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if diff := cmp.Diff(before, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 	file := open(t, filepath.Join(h.Dir(), "certs"))
@@ -74,7 +74,27 @@ func TestWritesStayInside(t *testing.T) {
 	if err := h.SaveKeys(testPair(t, "a")); err == nil {
 		t.Error("wrote through a linked folder")
 	}
-	if diff := cmp.Diff(map[string]string{"victim": "untouched"}, tree(t, outside)); diff != "" {
+	if err := os.Remove(h.Path("certs")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(h.Path("lib"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, mapper := range map[string]string{"a link to a file": "new", "what a link hides": ""} {
+		a := incoming(t)
+		a.Mapper = mapper
+		if err := os.Symlink(victim, h.Path(mapperFile)); err != nil {
+			t.Fatal(err)
+		}
+		// A copy of the victim in backups/ would give it away.
+		if _, err := h.Replace(a); err == nil || !strings.Contains(err.Error(), "read "+h.Path(mapperFile)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.Remove(h.Path(mapperFile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"victim": "untouched"}, filesBelow(t, outside)); diff != "" {
 		t.Error(diff)
 	}
 	if info, err := os.Lstat(h.Path(configFile)); err != nil || !info.Mode().IsRegular() {

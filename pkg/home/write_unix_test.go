@@ -204,7 +204,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("it says %q, want %q", out, want)
 		}
 	}
-	if diff := cmp.Diff(before, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -230,7 +230,7 @@ func TestReadOnlyHome(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "write "+h.Path(configFile)+": lock "+h.Path(writeLock)+": permission denied") {
 		t.Errorf("%v: %s", err, out)
 	}
-	if diff := cmp.Diff(before, tree(t, h.Dir())); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, h.Dir())); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -107,11 +107,11 @@ func privateKey(b *pem.Block) (*rsa.PrivateKey, error) {
 		return key, nil
 	}
 	if b.Type == "PRIVATE KEY" {
-		any, err := x509.ParsePKCS8PrivateKey(b.Bytes)
+		parsed, err := x509.ParsePKCS8PrivateKey(b.Bytes)
 		if err != nil {
 			return nil, errors.New("its content is damaged, or no private key (PKCS#8)")
 		}
-		if key, ok := any.(*rsa.PrivateKey); ok {
+		if key, ok := parsed.(*rsa.PrivateKey); ok {
 			return key, nil
 		}
 	}
