@@ -153,7 +153,7 @@ func TestConnectionTakesWhatTenantsSend(t *testing.T) {
 		`,"kerberos":"yes","certAuth":1}`:                with(func(c *Connection) { c.Kerberos, c.ClientCertificates = true, true }),
 		`,"kerberos":null,"certAuth":0}`:                 base,
 		`,"kerberos":"","certAuth":false}`:               base,
-		`,"thumbprints":["ab"],"unknown":{"x":[1]}}`:     with(func(c *Connection) { c.Thumbprints = []string{"ab"} }),
+		`,"thumbprints":["aB"],"unknown":{"x":[1]}}`:     with(func(c *Connection) { c.Thumbprints = []string{"ab"} }),
 	} {
 		client, k := serve(t, say(200, "application/json; charset=utf-8", "\ufeff"+complete+more))
 		got, err := client.Connection(t.Context(), k)

@@ -89,7 +89,7 @@ func TestTheNetworkIsNamed(t *testing.T) {
 	hasty := listen(t, func(c net.Conn) { _ = c.Close() })
 	check(t, ask(t, hasty, &http.Transport{}), CauseClosed, "the connection was cut", doing+hasty)
 
-	for errno, cause := range map[error]Cause{hostUnreachable: CauseUnreachable, netUnreachable: CauseUnreachable, reset: CauseClosed, aborted: CauseClosed} {
+	for errno, cause := range map[error]Cause{hostUnreachable: CauseUnreachable, netUnreachable: CauseUnreachable, reset: CauseClosed, aborted: CauseClosed, broken: CauseClosed} {
 		tr := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443}, Err: os.NewSyscallError("connect", errno)}
 		}}
@@ -352,11 +352,20 @@ func TestExplain(t *testing.T) {
 		check(t, Explain("connect to the hub", "hub.example", err), CauseOther, "", "connect to the hub at hub.example: ")
 	}
 	check(t, Explain("x", "", quoted(context.DeadlineExceeded)), CauseTimeout, "no answer in time", "x: ")
+	check(t, Explain("", "hub.example", io.EOF), CauseClosed, "", "the connection was cut")
 	check(t, Explain("x", "", errors.New("tls: odd")), CauseTLS, "TLS handshake: odd", "x: ")
 	check(t, Explain("x", "", x509.SystemRootsError{Err: errors.New("odd")}), CauseTLS, "its certificate: ", "x: ")
 	check(t, Explain("x", "", x509.UnknownAuthorityError{}), CauseTLSAuthority, "an authority", "x: ")
 	check(t, Explain("x", "", x509.HostnameError{Host: "h"}), CauseTLSName, "another host", "x: ")
 	check(t, Explain("x", "", &tls.CertificateVerificationError{Err: errors.New("odd")}), CauseTLS, "its certificate: odd", "x: ")
+}
+
+func TestHintsNameTheAddress(t *testing.T) {
+	for host, want := range map[string]string{"acme.example": " acme.example:443 ", "acme.example:8443": " acme.example:8443 ", "[::1]": " [::1]:443 ", "": " the tenant's port 443 "} {
+		if hint := (&Error{Host: host, Cause: CauseRefused}).Hint(); !strings.Contains(hint, want) {
+			t.Errorf("%q: %s", host, hint)
+		}
+	}
 }
 
 // Every cause has a hint, except where there is nothing to do.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // A Connection is what the tenant says of the connection behind a ticket.
@@ -59,6 +60,9 @@ func (c *Client) Connection(ctx context.Context, t Ticket) (Connection, error) {
 	}
 	if u, err := url.Parse(info.AdHub); err != nil || u.Host == "" {
 		return fail(CauseIncomplete, &failure{text: "the answer's adHub is not a URL"})
+	}
+	for i, s := range info.Thumbprints {
+		info.Thumbprints[i] = strings.ToLower(s)
 	}
 	return Connection{
 		Name: info.ConnectionName, Domains: info.ConnectionDomain, Hub: info.AdHub,

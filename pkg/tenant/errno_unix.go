@@ -9,6 +9,7 @@ const (
 	refused         = syscall.ECONNREFUSED
 	reset           = syscall.ECONNRESET
 	aborted         = syscall.ECONNABORTED
+	broken          = syscall.EPIPE
 	hostUnreachable = syscall.EHOSTUNREACH
 	netUnreachable  = syscall.ENETUNREACH
 )

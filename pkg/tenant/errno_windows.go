@@ -8,6 +8,7 @@ const (
 	refused         = windows.WSAECONNREFUSED
 	reset           = windows.WSAECONNRESET
 	aborted         = windows.WSAECONNABORTED
+	broken          = windows.ERROR_BROKEN_PIPE
 	hostUnreachable = windows.WSAEHOSTUNREACH
 	netUnreachable  = windows.WSAENETUNREACH
 )

@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"fmt"
+	"net"
 	"strings"
 )
 
@@ -54,7 +55,7 @@ func (c Cause) Of(kind Cause) bool {
 // An Error says what was being done, at which host, and why it did not work.
 // Its text never holds the secret part of a ticket or a proxy's credentials.
 type Error struct {
-	Doing string // "read the connection's settings"
+	Doing string // "read the connection's settings"; "" leaves Err's text alone
 	Host  string // the tenant's; may be empty
 	Cause Cause
 	Err   error // the reason: its text ends ours, and errors.Is and As reach it
@@ -63,7 +64,10 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	if e.Host == "" {
+	switch {
+	case e.Doing == "": // somebody else says it
+		return e.Err.Error()
+	case e.Host == "":
 		return fmt.Sprintf("%s: %v", e.Doing, e.Err)
 	}
 	return fmt.Sprintf("%s at %s: %v", e.Doing, e.Host, e.Err)
@@ -78,24 +82,24 @@ func (e *Error) Hint() string {
 	if e.hint != "" {
 		return e.hint
 	}
-	return strings.ReplaceAll(hints[e.Cause], "{host}", e.where())
-}
-
-func (e *Error) where() string {
-	if e.Host == "" {
-		return "the tenant"
+	host, address := e.Host, e.Host
+	if host == "" {
+		host, address = "the tenant", "the tenant's port 443"
+	} else if _, _, err := net.SplitHostPort(host); err != nil { // it has no port
+		address = net.JoinHostPort(strings.Trim(host, "[]"), "443")
 	}
-	return e.Host
+	return strings.NewReplacer("{host}", host, "{address}", address).Replace(hints[e.Cause])
 }
 
-// hints holds one for each cause; {host} stands for the tenant's host.
+// hints holds one for each cause; {host} and {address} stand for the tenant's
+// host, the latter always with a port.
 var hints = map[Cause]string{
 	CauseTicket: "Copy the ticket URL that the connection's page in the dashboard shows.",
 
 	CauseDNS:         "Check that this machine's DNS knows {host}, or set HTTP_PROXY when only a proxy gets there.",
-	CauseRefused:     "Allow outbound connections to {host} (port 443) in the firewall, or set HTTP_PROXY when only a proxy gets there.",
+	CauseRefused:     "Allow outbound connections to {address} in the firewall, or set HTTP_PROXY when only a proxy gets there.",
 	CauseUnreachable: "Check this machine's network and default route, or set HTTP_PROXY when only a proxy gets to {host}.",
-	CauseTimeout:     "Allow outbound connections to {host} (port 443) in the firewall, or set HTTP_PROXY when only a proxy gets there.",
+	CauseTimeout:     "Allow outbound connections to {address} in the firewall, or set HTTP_PROXY when only a proxy gets there.",
 	CauseClosed:      "Look for a firewall or a proxy that cuts connections to {host}, and allow them there.",
 
 	CauseProxy:            "Ask whoever runs the proxy to allow CONNECT to {host}.",

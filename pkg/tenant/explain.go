@@ -14,8 +14,8 @@ import (
 )
 
 // Explain turns the error of an HTTP request or a websocket's handshake into an
-// *Error that names its cause. Doing completes "connector: ...", host is the
-// tenant's or the hub's. URLs that net/http quotes in its errors are dropped,
+// *Error that names its cause. Doing is what was tried, "" when the caller says
+// it; host is the tenant's or the hub's, for the hint. URLs that net/http quotes in its errors are dropped,
 // because a ticket is one. Nil stays nil; an *Error inside
 // err is returned as it is.
 func Explain(doing, host string, err error) error {
@@ -68,7 +68,7 @@ func classify(err error) (Cause, error, string) {
 		return CauseRefused, failuref(err, "connection refused%s", by(err)), ""
 	case errors.Is(err, hostUnreachable), errors.Is(err, netUnreachable):
 		return CauseUnreachable, failuref(err, "no route%s", to(err)), ""
-	case errors.Is(err, reset), errors.Is(err, aborted), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, reset), errors.Is(err, aborted), errors.Is(err, broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return CauseClosed, failuref(err, "the connection was cut before an answer came"), ""
 	}
 	if cause, reason := handshake(err); reason != nil {

@@ -73,7 +73,7 @@ func checkOrigin(u *url.URL, host string) error {
 	switch {
 	case u.User != nil:
 		return badTicket("it has a user name before the host", "Paste the ticket URL as the dashboard shows it.")
-	case strings.HasPrefix(host, "manage.") || strings.HasPrefix(u.Path, "/dashboard"):
+	case strings.HasPrefix(u.Path, "/dashboard"), strings.HasPrefix(host, "manage.") && !strings.HasPrefix(u.Path, ticketPath):
 		return badTicket("it is the address of the dashboard",
 			"Open the connection in the dashboard and copy the ticket URL that is shown there, https://HOST/p/ad/...")
 	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):

@@ -40,6 +40,7 @@ func TestParseTicketForgivesPasting(t *testing.T) {
 		{"https://[::1]:8443/p/ad/x1", "https://[::1]:8443/p/ad/x1", "[::1]:8443"},
 		{"http://127.0.0.1:3000/p/ad/x1", "http://127.0.0.1:3000/p/ad/x1", "127.0.0.1:3000"},
 		{"http://localhost/p/ad/x1", "http://localhost/p/ad/x1", "localhost"},
+		{"https://manage.acme.example/p/ad/x1", "https://manage.acme.example/p/ad/x1", "manage.acme.example"},
 		{"https://acme.example/p/ad/infoinfo", "https://acme.example/p/ad/infoinfo", "acme.example"},
 		{"https://acme.example/p/ad/A_b-c.d~9", "https://acme.example/p/ad/A_b-c.d~9", "acme.example"},
 	} {
