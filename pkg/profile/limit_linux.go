@@ -3,6 +3,7 @@ package profile
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -53,6 +54,10 @@ func dataSize() (uint64, error) {
 
 // isolate keeps the process from holding on to anything of the connector's.
 func isolate(cmd *exec.Cmd) {
+	// Go's own files close on exec; those that this process was started with
+	// may not. Kernels before 5.11 cannot do this, and then they stay open, to
+	// no script's use.
+	_ = unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's signals are not for it
 }

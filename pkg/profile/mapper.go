@@ -123,8 +123,8 @@ func (m *Mapper) Map(ctx context.Context, user *identity.Entry, groups []identit
 	return p, nil
 }
 
-// call runs raw through a process. A process that was gone before it took the
-// call is nobody's fault, and another gets it.
+// call runs raw through a process. When that ends without a word it is not the
+// script's fault, and another gets the call.
 func (m *Mapper) call(ctx context.Context, raw []byte) (identity.Profile, error) {
 	if len(raw) > maxCall {
 		return identity.Profile{}, errors.New("the entry is larger than 64 MiB")

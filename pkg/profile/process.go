@@ -33,7 +33,8 @@ type process struct {
 	since    time.Time // when it last became idle
 }
 
-// errGone says that a process ended before it took a call.
+// errGone says that a process ended without a word, before a call or during it:
+// the script cannot make it do so, but an administrator or a full machine can.
 var errGone = errors.New("the mapper process is gone")
 
 // launch starts a process that waits for its script. It has no environment, no
@@ -113,7 +114,7 @@ func (p *process) console(body []byte) {
 
 // ask sends f and waits for the answer. When ctx ends first the process is
 // killed, because nothing else stops a script. The error is errGone when the
-// process had ended already.
+// process had ended already, or ends without a word.
 func (p *process) ask(ctx context.Context, f frame) (frame, error) {
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
@@ -122,9 +123,8 @@ func (p *process) ask(ctx context.Context, f frame) (frame, error) {
 		return frame{}, errGone
 	default:
 	}
-	// It ends without an answer if it cannot be written to, so the answer or
-	// its lack tells of that too.
-	unsent := writeFrame(p.in, f.kind, f.body)
+	// When it cannot be written to it is about to be gone, which tells more.
+	_ = writeFrame(p.in, f.kind, f.body)
 	select {
 	case answer := <-p.answers:
 		return answer, nil
@@ -135,8 +135,8 @@ func (p *process) ask(ctx context.Context, f frame) (frame, error) {
 		return answer, nil
 	default:
 	}
-	if unsent != nil && p.stderr.String() == "" {
-		return frame{}, errGone
+	if p.stderr.String() == "" {
+		return frame{}, fmt.Errorf("%w: %v", errGone, p.err)
 	}
 	return frame{}, p.died()
 }
