@@ -184,7 +184,11 @@ func (b *buffers) byteLength(c goja.FunctionCall) goja.Value {
 	if v := c.Argument(0); !goja.IsString(v) {
 		return b.vm.ToValue(len(b.bytes(v)))
 	}
-	return b.vm.ToValue(len(encode(c.Argument(0), b.encoding(c.Argument(1)))))
+	encoding := b.encoding(c.Argument(1))
+	if encoding == "hex" { // Node does not look at the digits
+		return b.vm.ToValue(len(c.Argument(0).String()) / 2)
+	}
+	return b.vm.ToValue(len(encode(c.Argument(0), encoding)))
 }
 
 func (b *buffers) concat(c goja.FunctionCall) goja.Value {
