@@ -332,6 +332,7 @@ func TestUnusableSigningKeyRefusesEverything(t *testing.T) {
 		l.say(t, `{"n":"authenticate_user","p":{"jwt":"`+hs256(key, `{"pid":"p","username":"jane","password":"secret"}`)+`"}}`)
 		log.waitFor(t, "Unauthorized attemp of authentication.")
 		log.waitFor(t, "no command can be verified")
+		log.waitFor(t, "auth0: Agent accepted.") // after the state
 		if !strings.Contains(s.last(), "accepted the tenant's signing key is") {
 			t.Errorf("state %q", s.last())
 		}

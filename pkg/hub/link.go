@@ -49,10 +49,10 @@ type link struct {
 	writer  chan struct{}  // held by whoever writes
 }
 
-// dial opens a websocket. It offers no compression: replies are small, a
-// deflate writer takes 1.2 MB, a compressed frame may expand a thousandfold,
-// and the length of a compressed text gives away what it has in common with a
-// secret beside it. It sends neither Origin, subprotocol nor User-Agent, as
+// dial opens a websocket. It offers no compression, which is the hub's to
+// refuse anyway: replies are small, a deflate writer takes 1.2 MB, a compressed
+// frame may expand a thousandfold, and the length of a compressed text gives
+// away what it has in common with a secret beside it. It sends neither Origin, subprotocol nor User-Agent, as
 // the existing connector does.
 func (c *Client) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, handshakeTimeout,
