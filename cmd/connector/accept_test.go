@@ -30,6 +30,7 @@ type cli struct {
 	dir     string // where the commands run
 	home    string
 	environ []string
+	stdin   string // what the next commands are given
 
 	mu   sync.Mutex
 	said []*invocation // all that were run, for whoever looks for secrets
@@ -78,6 +79,9 @@ func (c *cli) start(args ...string) *invocation {
 	c.t.Helper()
 	i := &invocation{t: c.t, args: args, cmd: exec.Command(c.program, args...), stdout: new(transcript), stderr: new(transcript), done: make(chan struct{})}
 	i.cmd.Dir, i.cmd.Env, i.cmd.Stdout, i.cmd.Stderr = c.dir, c.environ, i.stdout, i.stderr
+	if c.stdin != "" {
+		i.cmd.Stdin = strings.NewReader(c.stdin)
+	}
 	i.cmd.WaitDelay = 5 * time.Second // grandchildren that outlive it must not hold the test up
 	if err := i.cmd.Start(); err != nil {
 		c.t.Fatal(err)
