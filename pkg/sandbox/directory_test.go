@@ -87,3 +87,14 @@ func TestLogin(t *testing.T) {
 		t.Log(login, names(groups))
 	}
 }
+
+// Who the sandbox names can sign in, or is refused for the reason it names.
+func TestDemoUsers(t *testing.T) {
+	d := startDirectory(t, DirectoryOptions{Traits: adTraits})
+	for _, u := range DemoUsers() {
+		err := dialDirectory(t, d).Bind(u.Login+"@example.test", u.Password)
+		if hindered := strings.Contains(u.Note, "account") || strings.HasPrefix(u.Note, "password"); hindered != (err != nil) {
+			t.Errorf("%s (%s): %v", u.Login, u.Note, err)
+		}
+	}
+}

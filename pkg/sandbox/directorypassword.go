@@ -31,7 +31,7 @@ func (d *Directory) knows(e *storeEntry, password string) bool {
 // password applies a change of unicodePwd or userPassword.
 func (x *directoryEdit) password(as []storeAttr, ch ldapChange) ([]storeAttr, error) {
 	if len(ch.values) != 1 {
-		return nil, refuse(ldapUnwilling, x.say(adText("0000001F", "SvcErr", "WILL_NOT_PERFORM"), "a password has one value"))
+		return nil, refuse(ldapUnwilling, x.say(adUnwilling("0000001F"), "a password has one value"))
 	}
 	value := ch.values[0]
 	if strings.EqualFold(ch.name, "unicodePwd") {
@@ -39,11 +39,11 @@ func (x *directoryEdit) password(as []storeAttr, ch ldapChange) ([]storeAttr, er
 			return nil, refuse(ldapUndefinedType, "unicodePwd: attribute type undefined")
 		}
 		if !x.secure {
-			return nil, refuse(ldapUnwilling, adText("0000001F", "SvcErr", "WILL_NOT_PERFORM"))
+			return nil, refuse(ldapUnwilling, adUnwilling("0000001F"))
 		}
 		clear, ok := unicodePassword(value)
 		if !ok {
-			return nil, refuse(ldapUnwilling, adText("0000001F", "SvcErr", "WILL_NOT_PERFORM"))
+			return nil, refuse(ldapUnwilling, adUnwilling("0000001F"))
 		}
 		value = clear
 	}
@@ -56,7 +56,7 @@ func (x *directoryEdit) password(as []storeAttr, ch ldapChange) ([]storeAttr, er
 		return as, nil // the new one replaces it
 	case ch.kind == changeReplace, ch.kind == changeAdd && x.change:
 	default:
-		return nil, refuse(ldapUnwilling, x.say(adText("0000001F", "SvcErr", "WILL_NOT_PERFORM"), "passwords are replaced"))
+		return nil, refuse(ldapUnwilling, x.say(adUnwilling("0000001F"), "passwords are replaced"))
 	}
 	if res, ok := x.d.refusePassword(x.e, value, x.change); !ok {
 		return nil, ldapRefused(res)
@@ -130,7 +130,7 @@ func (d *Directory) refusePassword(e *storeEntry, password string, change bool) 
 		return ldapResult{code: ldapConstraintViolation,
 			text: "0000052D: AtrErr: DSID-03191083, #1:\n\t0: 0000052D: DSID-03191083, problem 1005 (CONSTRAINT_ATT_TYPE), data 0, Att 9005a (unicodePwd)\n"}, false
 	}
-	return ldapResult{code: ldapUnwilling, text: adText("0000052D", "SvcErr", "WILL_NOT_PERFORM")}, false
+	return ldapResult{code: ldapUnwilling, text: adUnwilling("0000052D")}, false
 }
 
 // complexEnough is Active Directory's rule: three of five kinds of characters,

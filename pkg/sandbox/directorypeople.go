@@ -37,6 +37,31 @@ var demoUsers = []demoUser{
 	{login: "mustchange", given: "Must", sn: "Change", extra: []string{"pwdLastSet: 0"}},
 }
 
+// DemoUser is somebody of the demo population to sign in as.
+type DemoUser struct {
+	Login, Password string
+	Note            string // what is special: "locked", "nested groups"
+}
+
+// DemoUsers lists the demo population, those whom nothing hinders first.
+func DemoUsers() []DemoUser {
+	notes := map[string]string{
+		"alice": "nested groups, photo", "jmueller": "a name full of special characters", "carol": "groups in a loop",
+		"twin.one": "shares its mail address", "twin.two": "shares its mail address", "nogroups": "no groups",
+		"locked": "account locked", "disabled": "account disabled", "expired": "account expired",
+		"stale": "password expired", "mustchange": "password must be changed",
+	}
+	var users []DemoUser
+	for _, u := range demoUsers {
+		one := DemoUser{Login: u.login, Password: DemoPassword, Note: notes[u.login]}
+		if u.login == "jmueller" {
+			one.Password = DemoPasswordUmlaut
+		}
+		users = append(users, one)
+	}
+	return users
+}
+
 // demoGroups name their members by login or, with a leading "@", group.
 // Engineering lies in Staff lies in Everyone; Ring One and Two in one another.
 var demoGroups = []struct{ name, members string }{

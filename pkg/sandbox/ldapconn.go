@@ -218,7 +218,7 @@ func (c *ldapConn) operate(ctx context.Context, m *ldapMessage) bool {
 	case ldapExtendedRequest:
 		return c.extended(ctx, m)
 	default:
-		c.answer(ctx, m, ldapResult{code: ldapUnwilling, text: c.say(adText("0000001F", "SvcErr", "WILL_NOT_PERFORM"), "the sandbox neither adds, deletes nor renames entries")})
+		c.answer(ctx, m, ldapResult{code: ldapUnwilling, text: c.say(adUnwilling("0000001F"), "the sandbox neither adds, deletes nor renames entries")})
 	}
 	return true
 }
@@ -301,8 +301,8 @@ func (c *ldapConn) say(ad, plain string) string {
 	return plain
 }
 
-// adText is a diagnostic in the form of Active Directory's.
-func adText(code, kind, problem string) string {
-	numbers := map[string]string{"WILL_NOT_PERFORM": "5003", "INSUFF_ACCESS_RIGHTS": "4003", "NO_OBJECT": "2001", "BAD_NAME": "2006"}
-	return code + ": " + kind + ": DSID-031A124C, problem " + numbers[problem] + " (" + problem + "), data 0"
+// adUnwilling is Active Directory's diagnostic of what it will not do; the code
+// says why.
+func adUnwilling(code string) string {
+	return code + ": SvcErr: DSID-031A124C, problem 5003 (WILL_NOT_PERFORM), data 0"
 }

@@ -174,7 +174,7 @@ func (x *directoryEdit) apply(as []storeAttr, ch ldapChange) ([]storeAttr, error
 	case t == nil:
 		return nil, refuse(ldapUndefinedType, x.say("00000057: LdapErr: DSID-0C090DCF, comment: Error in attribute conversion operation, data 0, v4563", ch.name+": attribute type undefined"))
 	case t.kind != kindStored || t == s.guid || t == s.objectSID:
-		return nil, refuse(ldapUnwilling, x.say(adText("0000209A", "SvcErr", "WILL_NOT_PERFORM"), ch.name+": no user modification allowed"))
+		return nil, refuse(ldapUnwilling, x.say(adUnwilling("0000209A"), ch.name+": no user modification allowed"))
 	case s.rdnType(x.e, t):
 		return nil, refuse(ldapNotAllowedOnRDN, x.say("00002016: UpdErr: DSID-031B0D6E, problem 6004 (CANT_ON_RDN), data 0", "naming attribute"))
 	}

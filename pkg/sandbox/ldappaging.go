@@ -54,7 +54,7 @@ func (c *ldapConn) nextPage(ctx context.Context, m *ldapMessage, q ldapSearch, p
 	delete(c.cursors, page.cookie)
 	c.mu.Unlock()
 	if !ok {
-		return ldapResult{code: ldapUnwilling, text: c.say(adText("00000057", "SvcErr", "WILL_NOT_PERFORM"), "paged results cookie is invalid or old")}
+		return ldapResult{code: ldapUnwilling, text: c.say(adUnwilling("00000057"), "paged results cookie is invalid or old")}
 	}
 	if page.size == 0 { // the client has seen enough
 		return ldapResult{control: []ldapControl{pageControl("")}}

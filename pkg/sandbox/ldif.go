@@ -150,7 +150,9 @@ func (d *Directory) loadRecord(rec ldifRecord, base string) (dn string, err erro
 		// The parser's own line numbers count from the record.
 		var perr *ldif.ParseError
 		if errors.As(err, &perr) {
-			err = errors.New(perr.Message)
+			// Some messages quote the line, which may hold a password.
+			message, _, _ := strings.Cut(perr.Message, " `")
+			err = errors.New(message)
 		}
 		return "", err
 	}
