@@ -338,7 +338,7 @@ func TestExplain(t *testing.T) {
 		t.Error("nil is no error")
 	}
 	once := Explain("connect to the hub", "hub.example", io.EOF)
-	if twice := Explain("again", "", fmt.Errorf("outer: %w", once)); twice != once {
+	if twice := Explain("again", "", fmt.Errorf("outer: %w", once)); !errors.Is(twice, once) || twice.Error() != once.Error() {
 		t.Error(twice)
 	}
 	quoted := func(err error) error {

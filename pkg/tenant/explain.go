@@ -31,14 +31,15 @@ func Explain(doing, host string, err error) error {
 		}
 	}
 	e := &Error{Doing: doing, Host: host}
-	e.Cause, e.Err, e.hint = classify(err)
+	e.Cause, e.hint, e.Err = classify(err)
 	return e
 }
 
-// classify finds the cause of a transport's error and words for it. The order
-// matters: a DNS time-out is DNS's, and an error on the way to the proxy is the
-// proxy's whatever else it is.
-func classify(err error) (Cause, error, string) {
+// classify finds the cause of a transport's error, words for it, and a hint
+// where there is a better one than the cause's. The order matters: a DNS
+// time-out is DNS's, and an error on the way to the proxy is the proxy's
+// whatever else it is.
+func classify(err error) (cause Cause, hint string, reason error) {
 	var (
 		proxied *ProxyError
 		op      *net.OpError
@@ -47,37 +48,37 @@ func classify(err error) (Cause, error, string) {
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return CauseCanceled, err, ""
+		return CauseCanceled, "", err
 	case errors.As(err, &proxied):
-		return proxied.cause(), proxied, proxied.hint()
+		return proxied.cause(), proxied.hint(), proxied
 	case errors.As(err, &op) && op.Op == "proxyconnect": // net/http marks what happens before the proxy answers
-		_, reason, _ := classify(op.Err)
-		return CauseProxyUnreachable, failuref(err, "no connection to the proxy: %v", reason), ""
+		_, _, reason = classify(op.Err)
+		return CauseProxyUnreachable, "", failuref(err, "no connection to the proxy: %v", reason)
 	case op != nil && op.Op == "socks connect":
-		return CauseProxyUpstream, failuref(err, "the proxy does not get through: %v", op.Err), ""
+		return CauseProxyUpstream, "", failuref(err, "the proxy does not get through: %v", op.Err)
 	case errors.As(err, &name):
-		return CauseDNS, lookup(name), ""
+		return CauseDNS, "", lookup(name)
 	}
 	if cause, reason := certificate(err); reason != nil {
-		return cause, reason, ""
+		return cause, "", reason
 	}
 	switch {
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, os.ErrDeadlineExceeded):
-		return CauseTimeout, failuref(err, "no answer in time%s", to(err)), ""
+		return CauseTimeout, "", failuref(err, "no answer in time%s", to(err))
 	case errors.Is(err, refused):
-		return CauseRefused, failuref(err, "connection refused%s", by(err)), ""
+		return CauseRefused, "", failuref(err, "connection refused%s", by(err))
 	case errors.Is(err, hostUnreachable), errors.Is(err, netUnreachable):
-		return CauseUnreachable, failuref(err, "no route%s", to(err)), ""
+		return CauseUnreachable, "", failuref(err, "no route%s", to(err))
 	case errors.Is(err, reset), errors.Is(err, aborted), errors.Is(err, broken), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return CauseClosed, failuref(err, "the connection was cut before an answer came"), ""
+		return CauseClosed, "", failuref(err, "the connection was cut before an answer came")
 	}
 	if cause, reason := handshake(err); reason != nil {
-		return cause, reason, ""
+		return cause, "", reason
 	}
 	if text := err.Error(); len(text) > maxText { // it quotes what the other side sent
 		err = failuref(err, "%s", short(text))
 	}
-	return CauseOther, err, ""
+	return CauseOther, "", err
 }
 
 // maxText is as long as the text of an error without a type may be, in bytes.

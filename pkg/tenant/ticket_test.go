@@ -61,9 +61,9 @@ func TestParseTicketForgivesPasting(t *testing.T) {
 func TestParseTicketSaysWhatWasPasted(t *testing.T) {
 	const p = planted
 	for pasted, want := range map[string]struct{ text, hint string }{
-		"":         {"it is empty", "whole ticket URL"},
-		" \n\"\" ": {"it is empty", "whole ticket URL"},
-		p:          {"not a URL", "not only its last part"},
+		"":       {"it is empty", "whole ticket URL"},
+		"\t\"\"": {"it is empty", "whole ticket URL"},
+		p:        {"not a URL", "not only its last part"},
 		"https://acme.example/p/ad/" + p + " https://":                {"white space", "as one line"},
 		"https://acme.example/p/ad/\n" + p:                            {"white space", "as one line"},
 		"http://acme.example/p/ad/" + p:                               {"http://", "with https://"},
