@@ -152,14 +152,14 @@ func TestNotesHideCredentials(t *testing.T) {
 // What a proxy calls its ways of authentication is foreign text.
 func TestOffersAreSchemeNames(t *testing.T) {
 	proxy := &url.URL{Host: "proxy:3128", User: url.UserPassword("u", "planted")}
-	err := proxyAnswered(t.Context(), proxy, nil, &http.Response{StatusCode: 407, Header: http.Header{
+	err := proxyAnswered(t.Context(), proxy, nil, &http.Response{StatusCode: http.StatusProxyAuthRequired, Header: http.Header{
 		"Proxy-Authenticate": {`Basic realm="x"`, "", "\x1b[31m", "two,words", strings.Repeat("a", 100), "NTLM", `Digest realm="y"`}, "Www-Authenticate": {"Negotiate"},
 	}})
 	want := &tenant.ProxyError{Proxy: "proxy:3128", Status: 407, Schemes: []string{"Basic", "NTLM", "Digest", "Negotiate"}, Credentials: true}
 	if diff := cmp.Diff(want, err); diff != "" {
 		t.Error(diff)
 	}
-	if err := proxyAnswered(t.Context(), proxy, nil, &http.Response{StatusCode: 200}); err != nil {
+	if err := proxyAnswered(t.Context(), proxy, nil, &http.Response{StatusCode: http.StatusOK}); err != nil {
 		t.Error(err)
 	}
 }
