@@ -73,7 +73,7 @@ func client(t *testing.T, on target, change ...func(*directory.Options)) *direct
 		f(&o)
 	}
 	c := directory.New(o)
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 

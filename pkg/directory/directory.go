@@ -205,7 +205,7 @@ func (c *Client) Close() error {
 	c.cancel()
 	for _, cn := range open {
 		cn.kill()
-		cn.ldap.Close() // waits for its goroutines; the error is that of a closed socket
+		_ = cn.ldap.Close() // waits for its goroutines; the error is that of a closed socket
 	}
 	c.wait.Wait()
 	return nil

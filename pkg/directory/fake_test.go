@@ -35,16 +35,16 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 			if err != nil {
 				return
 			}
-			context.AfterFunc(ctx, func() { c.Close() })
+			context.AfterFunc(ctx, func() { _ = c.Close() })
 			go func() {
-				defer c.Close()
+				defer func() { _ = c.Close() }()
 				serve(c)
 			}()
 		}
 	}()
 	t.Cleanup(func() {
 		cancel()
-		l.Close()
+		_ = l.Close()
 		<-done
 	})
 	return "ldap://" + l.Addr().String()

@@ -26,7 +26,7 @@ func ask(t *testing.T, change func(*directory.Options), urls ...string) *directo
 		change(&o)
 	}
 	c := directory.New(o)
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
 
@@ -142,7 +142,7 @@ func TestFailover(t *testing.T) {
 	o.URLs = []string{nobody, d.URL()}
 	o.Now = func() time.Time { return now }
 	c := directory.New(o)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	for i := range 3 {
 		if err := login(t.Context(), c, i+1); err != nil {
 			t.Error(err)
@@ -200,7 +200,7 @@ func TestClosed(t *testing.T) {
 	c := ask(t, func(o *directory.Options) { o.GroupsCache = time.Minute }, listen(t, silent))
 	waiting := make(chan error, 1)
 	go func() { waiting <- c.Bind(t.Context(), "uid=x", "planted-Secret") }()
-	c.Close()
+	_ = c.Close()
 	isFault(t, <-waiting, "")
 	_, err := c.Find(t.Context(), "x")
 	isFault(t, err, "closed")

@@ -64,7 +64,7 @@ func BenchmarkLogin(b *testing.B) {
 	c := directory.New(directory.Options{URLs: []string{server.URL}, BaseDN: server.BaseDN,
 		BindUser: server.BindUser, BindPassword: "svc-secret",
 		UserFilter: filters("(uid={0})"), GroupsFilter: filters("(member={0})")})
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	if err := login(b.Context(), c, 1); err != nil {
 		b.Fatal(err)
 	}

@@ -29,7 +29,7 @@ const (
 // account.
 func Look(ctx context.Context, o Options) (Server, error) {
 	c := New(o)
-	defer c.Close() // returns nil
+	defer func() { _ = c.Close() }() // returns nil
 	cn, err := c.openPlain(ctx)
 	if err != nil {
 		return Server{}, err

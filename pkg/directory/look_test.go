@@ -46,7 +46,7 @@ func resolver(t *testing.T, code dnsmessage.RCode, records ...dnsmessage.SRVReso
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
-	t.Cleanup(func() { conn.Close(); <-done })
+	t.Cleanup(func() { _ = conn.Close(); <-done })
 	go func() {
 		defer close(done)
 		for buf := make([]byte, 1500); ; {

@@ -36,7 +36,7 @@ func startSandbox(t *testing.T, traits sandbox.Traits, data string) inMemory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
+	t.Cleanup(func() { _ = d.Close() })
 	return inMemory{d, traits}
 }
 
@@ -56,10 +56,10 @@ func TestActiveDirectoryStates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	c := directory.New(directory.Options{URLs: []string{d.URL()}, BaseDN: d.BaseDN(),
 		BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword())})
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	for name, want := range map[string]identity.Reason{
 		"locked": identity.AccountLocked, "disabled": identity.AccountDisabled, "expired": identity.AccountExpired,
 		"stale": identity.PasswordExpired, "mustchange": identity.PasswordChangeRequired,

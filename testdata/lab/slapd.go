@@ -123,7 +123,7 @@ func (s *SlapdServer) answers() bool {
 	if err != nil {
 		return false
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	return c.Bind(s.AdminDN, s.AdminPassword) == nil
 }
 
