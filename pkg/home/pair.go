@@ -59,9 +59,25 @@ func configuredKeys(c config.Config) (*keys.Pair, error) {
 // different pair that was there is kept under backups/: what was sealed with it
 // can be opened with nothing else.
 func (h *Home) SaveKeys(p *keys.Pair) error {
-	cert, key := p.PEM()
-	_, err := h.replace(files{certFile: cert, keyFile: key})
+	f, err := pairFiles(p)
+	if err != nil {
+		return fmt.Errorf("write the key pair to %s: %w", h.Path("certs"), err)
+	}
+	_, err = h.replace(f)
 	return err
+}
+
+// pairFiles are the two files of a pair. Of one that was put together by hand,
+// without its PEM text, nothing could be written but two empty files.
+func pairFiles(p *keys.Pair) (files, error) {
+	if p == nil {
+		return nil, errors.New("there is none")
+	}
+	cert, key := p.PEM()
+	if len(cert) == 0 || len(key) == 0 {
+		return nil, errors.New("it has no PEM text")
+	}
+	return files{certFile: cert, keyFile: key}, nil
 }
 
 // opens checks that the sealed password can be used with the key. One in the

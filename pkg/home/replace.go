@@ -22,15 +22,14 @@ type files map[string][]byte
 // map alike. The files that were there are kept in the folder backup, which is
 // "" when there were none or nothing changed.
 func (h *Home) Replace(a *Archive) (backup string, err error) {
-	if a.Pair == nil {
-		return "", fmt.Errorf("replace the files of %s: there is no key pair to put there", h.dir)
-	}
-	conf, err := a.Config.Encode()
+	f, err := pairFiles(a.Pair)
 	if err != nil {
+		return "", fmt.Errorf("replace the files of %s: key pair: %w", h.dir, err)
+	}
+	if f[configFile], err = a.Config.Encode(); err != nil {
 		return "", fmt.Errorf("replace the files of %s: %w", h.dir, err)
 	}
-	cert, key := a.Pair.PEM()
-	f := files{configFile: conf, certFile: cert, keyFile: key, mapperFile: nil}
+	f[mapperFile] = nil
 	if a.Mapper != "" {
 		f[mapperFile] = []byte(a.Mapper)
 	}

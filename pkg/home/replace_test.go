@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/keys"
 )
 
 // incoming is an archive in which everything differs from configured.
@@ -87,9 +88,14 @@ func TestReplaceRefuses(t *testing.T) {
 	before := configured(t)
 	h := lay(t, before)
 	a := incoming(t)
-	a.Pair = nil
-	if _, err := h.Replace(a); err == nil {
-		t.Error("replaced without keys")
+	for _, pair := range []*keys.Pair{nil, {}, {Certificate: a.Pair.Certificate, Signer: a.Pair.Signer}} {
+		a.Pair = pair
+		if _, err := h.Replace(a); err == nil || !strings.Contains(err.Error(), "key pair: ") {
+			t.Errorf("replaced without keys: %v", err)
+		}
+		if err := h.SaveKeys(pair); err == nil {
+			t.Error("saved without keys")
+		}
 	}
 	a = incoming(t)
 	a.Mapper = strings.Repeat("x", maxFile+1)

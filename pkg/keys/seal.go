@@ -37,7 +37,7 @@ const (
 // UTF-8 without control characters and at most 4 KiB; of another one Open
 // could not tell that it was decrypted well.
 func (p *Pair) Seal(plaintext string) (string, error) {
-	if len(p.keyPEM) == 0 {
+	if p == nil || len(p.keyPEM) == 0 {
 		return "", errors.New("seal a secret: the key pair has no PEM text")
 	}
 	if len(plaintext) > maxSecret {
@@ -60,7 +60,7 @@ func (p *Pair) Seal(plaintext string) (string, error) {
 // The error is an ErrSealed when the value is well formed, and shows nothing of
 // the secret.
 func (p *Pair) Open(sealed string) (string, error) {
-	if len(p.keyPEM) == 0 {
+	if p == nil || len(p.keyPEM) == 0 {
 		return "", errors.New("open a sealed secret: the key pair has no PEM text")
 	}
 	s, err := parseSealed(sealed)
