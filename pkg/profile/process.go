@@ -144,7 +144,11 @@ func (p *process) ask(ctx context.Context, f frame) (frame, error) {
 // starved is what Go's runtime says when the system gives it no more memory.
 // Its collector does not always notice, and then faults on the nil it was given;
 // nothing else in a program without C and unsafe code makes that.
-var starved = []string{"out of memory", "cannot allocate", "cannot map", "failed to create new OS thread", "VirtualAlloc", "SIGSEGV", "EXCEPTION_ACCESS_VIOLATION", "0xc0000005"}
+var starved = []string{
+	"out of memory", "cannot allocate", "cannot map", "failed to create new OS thread", "VirtualAlloc",
+	"SIGSEGV", "EXCEPTION_ACCESS_VIOLATION", "0xc0000005",
+	"failed to allocate", // the race detector's words
+}
 
 // died says why a process that is gone did not answer, as far as it told.
 func (p *process) died() error {
