@@ -104,10 +104,8 @@ func (d *demo) play() error {
 	} {
 		start := time.Now()
 		detail, err := s.do()
-		if cause := context.Cause(d.ctx); err != nil && cause != nil {
-			err = cause // what broke the step, rather than how the step noticed
-		}
 		if err != nil {
+			err = d.family.blame(d.ctx, err)
 			err = fmt.Errorf("%s: %w", s.name, err)
 			detail = err.Error()
 		}

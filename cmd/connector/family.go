@@ -141,6 +141,21 @@ func (f *family) obituary(c *child, err error) error {
 	return errors.New(text)
 }
 
+// blame returns what broke a step: a child's death if there was one, rather
+// than how the step noticed. A socket ends before its process is known to have
+// ended, so word of a death is waited for a moment.
+func (f *family) blame(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(wordTime):
+		return err
+	}
+}
+
+// wordTime is ample for a process that has died to be known as dead.
+const wordTime = 2 * time.Second
+
 // kill ends a child the hard way and waits until it is gone.
 func (f *family) kill(name string) (pid int, err error) {
 	f.mu.Lock()
