@@ -1,3 +1,7 @@
+// Certificates of existing installations may have a negative serial number,
+// which the library that made them did not avoid.
+//go:debug x509negativeserial=1
+
 // The connector command installs, runs and examines the connector: it answers a
 // cloud tenant's login requests against Active Directory or any LDAP server.
 package main

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if n.directory, err = openDirectory(h, c, t, log, n.dirReport.watch); err != nil {
 		return nil, err
 	}
+	debug.FreeOSMemory() // opening the credentials took 16 MiB once, and will not again
 	n.users = &identity.Authenticator{Directory: n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
 	n.agent = agent.New(log,
 		agent.Part{Name: "hub", Run: n.serveHub},
@@ -84,9 +86,13 @@ func newProvisioner(h *home.Home, t *transport) *install.Provisioner {
 		hostname = "localhost" // only names SERVER_URL, which the operator may set
 	}
 	return &install.Provisioner{
-		Home: h, Tenant: &tenant.Client{HTTP: t.HTTP, Now: time.Now},
+		Home: h, Tenant: newTenant(t),
 		Version: thisBuild().Version, Hostname: hostname, Now: time.Now,
 	}
+}
+
+func newTenant(t *transport) *tenant.Client {
+	return &tenant.Client{HTTP: t.HTTP, Now: time.Now, UserAgent: "ad-ldap-connector/" + thisBuild().Version}
 }
 
 // run runs the node until ctx ends, and lets it finish what it has in hand.

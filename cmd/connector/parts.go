@@ -43,7 +43,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		HTTP: n.transport.HTTP, Log: n.log.With("part", "hub"), Now: n.now,
 		WriteBack: n.config.Policy.WriteBack, MaxInFlight: n.config.Agent.MaxInFlight,
 		RequestTimeout: n.config.Agent.RequestTimeout, MaxBackoff: n.config.Agent.ReconnectInterval,
-		Explain:  func(err error) error { return tenant.Explain("connect to the hub", hostOf(t.Hub), err) },
+		Explain:  func(err error) error { return tenant.Explain("", hostOf(t.Hub), err) }, // hub says itself what it was doing
 		Answered: n.stats.answered,
 		State: func(s hub.State, detail string) {
 			report(hubHealth(s), detail)

@@ -186,10 +186,7 @@ func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline b
 	if err != nil {
 		return err
 	}
-	if err := m.Close(); err != nil || offline {
-		return err
-	}
-	if err := c.Validate(); err != nil {
+	if err := errors.Join(m.Close(), c.Validate()); err != nil || offline {
 		return err
 	}
 	t, err := newTransport(c.Network, a.environ)
@@ -210,7 +207,7 @@ func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline b
 		if err != nil {
 			return err
 		}
-		if _, err := (&tenant.Client{HTTP: t.HTTP, Now: time.Now}).Connection(ctx, ticket); err != nil {
+		if _, err := newTenant(t).Connection(ctx, ticket); err != nil {
 			return &hinted{err, "mend that, or add --offline to import without asking"}
 		}
 	}
