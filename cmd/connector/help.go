@@ -61,6 +61,7 @@ func newHelpCommand(a *app) *cobra.Command {
 			if err != nil || len(rest) > 0 {
 				return usagef("there is no command or topic %q; topics: %s", strings.Join(args, " "), strings.Join(topics(), ", "))
 			}
+			found.InitDefaultHelpFlag() // as --help itself does, so that both say the same
 			return found.Help()
 		},
 	}
