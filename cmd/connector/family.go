@@ -37,9 +37,8 @@ type child struct {
 	stdin io.Closer // the child ends when this closes, also when this process dies
 	done  chan struct{}
 
-	mu     sync.Mutex
-	leave  bool // its end is wanted
-	killed bool
+	mu    sync.Mutex
+	leave bool // its end is wanted
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
@@ -73,7 +72,7 @@ func (f *family) start(name string, ready any, args ...string) (*child, error) {
 		return nil, err
 	}
 	defer func() { _ = log.Close() }() // the child has its own handle
-	c := &child{name: name, cmd: exec.Command(f.program, args...), done: make(chan struct{})}
+	c := &child{name: name, cmd: exec.CommandContext(context.WithoutCancel(f.ctx), f.program, args...), done: make(chan struct{})}
 	c.cmd.Env, c.cmd.Dir, c.cmd.Stderr = f.environ, f.dir, log
 	stdin, err := c.cmd.StdinPipe()
 	if err != nil {

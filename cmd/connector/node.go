@@ -34,7 +34,6 @@ type node struct {
 	stats       *stats
 	offset      atomic.Int64 // the tenant's clock minus ours, once it is worth correcting
 	identity    instance
-	console     atomic.Pointer[string] // the address that was really listened on
 
 	served atomic.Pointer[config.Tenant] // the tenant settings that the hub is served with
 }

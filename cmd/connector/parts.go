@@ -162,13 +162,13 @@ func (n *node) watchClock(ctx context.Context, report func(agent.State, string))
 	if err != nil {
 		report(agent.OK, "not compared: there is no ticket that names the tenant")
 		<-ctx.Done()
-		return nil
+		return nil //nolint:nilerr // it has been said
 	}
 	for {
 		pause := clockWrongEvery
 		clock, err := n.provisioner.Tenant.Clock(ctx, ticket)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the node stops, and so the question was given up
 		}
 		switch {
 		case err != nil:

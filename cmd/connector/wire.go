@@ -129,7 +129,7 @@ func mapperChild(memoryMB int) *exec.Cmd {
 	if err != nil {
 		program = os.Args[0] // as good a name as there is
 	}
-	return exec.Command(program, mapperChildName, "--memory", strconv.Itoa(memoryMB))
+	return exec.CommandContext(context.Background(), program, mapperChildName, "--memory", strconv.Itoa(memoryMB))
 }
 
 func policy(c config.Config) identity.Policy {

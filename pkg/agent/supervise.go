@@ -96,5 +96,5 @@ func pause(failures int) time.Duration {
 	if failures < 6 { // the seventh would be more than the longest
 		rest = min(shortestRest<<failures, longestRest)
 	}
-	return max(shortestRest, rest-rand.N(rest/2+1)) //nolint:gosec // it spreads starts, and keeps no secret
+	return max(shortestRest, rest-rand.N(rest/2+1)) // it spreads starts, and keeps no secret
 }

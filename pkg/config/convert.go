@@ -14,8 +14,8 @@ import (
 func (k *Key) text(v any) (string, bool) {
 	switch t := v.(type) {
 	case string:
-		switch {
-		case k.Type == "secret" || k.Type == "pem" || k.Type == "script":
+		switch k.Type {
+		case "secret", "pem", "script":
 			return t, true // a space may be part of it, and the bytes of a key count
 		default:
 			return strings.TrimSpace(t), true

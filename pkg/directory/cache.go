@@ -49,7 +49,7 @@ type load struct {
 	err     error
 }
 
-func newGroupCache(ttl time.Duration, now func() time.Time, life context.Context, spawn func(func()) bool) *groupCache {
+func newGroupCache(life context.Context, ttl time.Duration, now func() time.Time, spawn func(func()) bool) *groupCache {
 	return &groupCache{
 		ttl: ttl, now: now, life: life, spawn: spawn,
 		// The age is kept here, by our clock; the library bounds the number.

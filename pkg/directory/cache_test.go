@@ -14,7 +14,7 @@ import (
 
 // cached is a cache whose goroutines the test's bubble waits for.
 func cached(ttl time.Duration) *groupCache {
-	return newGroupCache(ttl, time.Now, context.Background(), func(f func()) bool { go f(); return true })
+	return newGroupCache(context.Background(), ttl, time.Now, func(f func()) bool { go f(); return true })
 }
 
 func one(label string) membership {

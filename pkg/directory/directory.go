@@ -146,7 +146,7 @@ func New(o Options) *Client {
 	c.shared = newShared(c.openService, c.stale)
 	c.work = newExclusive(workConns, c.openService, c.stale)
 	c.binds = newExclusive(c.o.ParallelBinds, c.openPlain, c.stale)
-	c.groups = newGroupCache(c.o.GroupsCache, c.o.Now, c.life, c.spawn)
+	c.groups = newGroupCache(c.life, c.o.GroupsCache, c.o.Now, c.spawn)
 	return c
 }
 

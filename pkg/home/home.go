@@ -86,7 +86,7 @@ func (h *Home) Create() error {
 	if filepath.Dir(h.dir) == h.dir {
 		return fmt.Errorf("create the home %s: it is the root of a file system", h.dir)
 	}
-	if err := os.MkdirAll(filepath.Dir(h.dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(h.dir), 0o755); err != nil { //nolint:gosec // those above are everybody's, like /opt
 		return fmt.Errorf("create the home %s: %w", h.dir, err)
 	}
 	switch err := os.Mkdir(h.dir, 0o700); {

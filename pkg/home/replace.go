@@ -145,7 +145,7 @@ func (h *Home) backupName() string {
 // waits for one that is under way.
 func (h *Home) settle() error {
 	if _, err := os.Lstat(h.Path(journalFile)); err != nil {
-		return nil // none, or the home cannot be looked into: reading it will say so
+		return nil //nolint:nilerr // none, or the home cannot be looked into: reading it will say so
 	}
 	return h.exclusively(func(*os.Root) error { return nil }) // which begins by settling
 }

@@ -52,5 +52,5 @@ func tighten(dir string) error {
 	if info.Mode().Perm()&0o077 == 0 || info.Mode()&os.ModeSticky != 0 {
 		return nil
 	}
-	return os.Chmod(dir, 0o700)
+	return os.Chmod(dir, 0o700) //nolint:gosec // a folder needs the x
 }

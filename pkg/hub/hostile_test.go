@@ -123,7 +123,7 @@ func TestRecordedFrames(t *testing.T) {
 			hub.conns <- conn
 		}
 	}()
-	defer listener.Close() //nolint:errcheck // a test's end
+	defer listener.Close() // a test's end
 	start(t, &people{}, options("http://"+listener.Addr().String(), log))
 
 	l, outer := hub.accept(t), t // a link outlives the subtest that opens it
@@ -239,7 +239,7 @@ func TestProtocol(t *testing.T) {
 			l := hub.accept(t)
 			tt.send(t, l)
 			if !tt.same {
-				go io.Copy(io.Discard, l.r) //nolint:errcheck // the pipe holds nothing: someone must read the farewell
+				go io.Copy(io.Discard, l.r) // the pipe holds nothing: someone must read the farewell
 				l = hub.accept(t)
 			}
 			l.login(t)

@@ -62,7 +62,7 @@ func (c *Client) dial(ctx context.Context) (*link, error) {
 	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(info httptrace.GotConnInfo) { l.socket = info.Conn },
 	})
-	conn, _, err := websocket.Dial(traced, c.url, &websocket.DialOptions{
+	conn, _, err := websocket.Dial(traced, c.url, &websocket.DialOptions{ //nolint:bodyclose // it is the library's to close
 		HTTPClient:      c.http,
 		HTTPHeader:      http.Header{"User-Agent": {""}},
 		CompressionMode: websocket.CompressionDisabled,

@@ -126,7 +126,7 @@ func newPretendHub(t testing.TB) *pretendHub {
 }
 
 func (h *pretendHub) serve(conn *websocket.Conn, r *http.Request) {
-	defer conn.CloseNow() //nolint:errcheck // a test's end
+	defer conn.CloseNow() // a test's end
 	conn.SetReadLimit(-1)
 	l := &hubLink{Conn: conn, request: r, text: make(chan []byte, 10000), ended: make(chan error, 1)}
 	_, first, err := conn.Read(context.Background())

@@ -60,7 +60,7 @@ type rawLink struct {
 func (h *rawHub) next(t *testing.T) *rawLink {
 	t.Helper()
 	conn := <-h.conns
-	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // a test's end
+	t.Cleanup(func() { conn.Close() }) // a test's end
 	l := &rawLink{Conn: conn, r: bufio.NewReader(conn)}
 	req, err := http.ReadRequest(l.r)
 	if err != nil {

@@ -78,7 +78,7 @@ func New(o Options) Plan {
 				return c.Validate()
 			}},
 		{Name: "check-clock", Says: "Compare clocks with the tenant", Check: true,
-			Do: func(ctx context.Context) error { return o.checkClock(ctx) }},
+			Do: o.checkClock},
 		{Name: "check-directory", Says: "Bind to the directory and search it", Check: true,
 			Do: func(ctx context.Context) error { return o.Directory(ctx, c) }},
 		{Name: "create-home", Says: "Create the home " + o.Home.Dir(),

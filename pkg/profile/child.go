@@ -68,7 +68,8 @@ func answer(frames <-chan frame, out io.Writer, m *meter, quit <-chan struct{}) 
 		case <-quit:
 			return nil
 		}
-		kind, body := byte(frameFailed), []byte(nil)
+		var kind byte
+		var body []byte
 		var fault *failure
 		stop := m.watch()
 		switch {

@@ -72,16 +72,18 @@ func sequence[T string | []byte](s T) (n int, ok bool) {
 		n = 2
 	case c >= 0xE0 && c <= 0xEF:
 		n = 3
-		if c == 0xE0 {
+		switch c {
+		case 0xE0:
 			low = 0xA0 // else overlong
-		} else if c == 0xED {
+		case 0xED:
 			high = 0x9F // else a surrogate
 		}
 	case c >= 0xF0 && c <= 0xF4:
 		n = 4
-		if c == 0xF0 {
+		switch c {
+		case 0xF0:
 			low = 0x90 // else overlong
-		} else if c == 0xF4 {
+		case 0xF4:
 			high = 0x8F // else above U+10FFFF
 		}
 	default:

@@ -136,7 +136,7 @@ func (p *process) ask(ctx context.Context, f frame) (frame, error) {
 	default:
 	}
 	if p.stderr.String() == "" {
-		return frame{}, fmt.Errorf("%w: %v", errGone, p.err)
+		return frame{}, fmt.Errorf("%w: %w", errGone, p.err)
 	}
 	return frame{}, p.died()
 }
@@ -161,9 +161,9 @@ func (p *process) died() error {
 	case p.spent(), slices.ContainsFunc(starved, says):
 		return fmt.Errorf("used more than %d MiB of memory", p.memoryMB)
 	case strings.HasPrefix(first, "fatal error: "):
-		return fmt.Errorf("the mapper process ended: %v: %s", p.err, first)
+		return fmt.Errorf("the mapper process ended: %w: %s", p.err, first)
 	}
-	return fmt.Errorf("the mapper process ended: %v", p.err)
+	return fmt.Errorf("the mapper process ended: %w", p.err)
 }
 
 // spent reports whether the process ended itself for its use of memory.

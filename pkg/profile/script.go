@@ -40,7 +40,7 @@ func load(l loading, out io.Writer) (*script, *failure) {
 	}
 	exported, err := s.run(program)
 	if err == nil {
-		err = s.guard(func() { err = s.adopt(exported) })
+		err = s.guard(func() { s.adopt(exported) })
 	}
 	s.env.flush()
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *script) run(program *goja.Program) (goja.Value, error) {
 }
 
 // adopt takes the exported function for the mapper, or that in its default.
-func (s *script) adopt(exported goja.Value) error {
+func (s *script) adopt(exported goja.Value) {
 	f, ok := goja.AssertFunction(exported)
 	if o, isObject := exported.(*goja.Object); !ok && isObject {
 		exported = o.Get("default")
@@ -136,7 +136,6 @@ func (s *script) adopt(exported goja.Value) error {
 		s.mapper = f
 		s.params = exported.(*goja.Object).Get("length").ToInteger()
 	}
-	return nil
 }
 
 // guard runs f, in which JavaScript may run and throw. A defect of the engine

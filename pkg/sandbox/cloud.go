@@ -175,11 +175,13 @@ func (c *Cloud) listen() (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %q: %w", c.options.Listen, err)
 	}
 	var listener net.Listener
+	var socket net.ListenConfig
 	if port == "0" && c.port != 0 {
-		listener, err = net.Listen("tcp", net.JoinHostPort(host, fmt.Sprint(c.port)))
+		// Another program may have it by now; then any port will do.
+		listener, _ = socket.Listen(context.Background(), "tcp", net.JoinHostPort(host, fmt.Sprint(c.port)))
 	}
 	if listener == nil {
-		if listener, err = net.Listen("tcp", c.options.Listen); err != nil {
+		if listener, err = socket.Listen(context.Background(), "tcp", c.options.Listen); err != nil {
 			return nil, fmt.Errorf("serve the sandbox: %w", err)
 		}
 	}

@@ -127,7 +127,7 @@ func TestThePageInABrowser(t *testing.T) {
 	if !strings.Contains(says, "Accepted by a1") || !strings.Contains(detail, "<img src=x") {
 		t.Errorf("the outcome says %q, %q", says, detail)
 	}
-	shoot(t, ctx, "accepted")
+	shoot(ctx, t, "accepted")
 	if err := chromedp.Run(ctx,
 		chromedp.SetValue("#password", "wrong"),
 		chromedp.Click("#send"),
@@ -173,7 +173,7 @@ func profileFolder(t *testing.T) string {
 }
 
 // shoot keeps a picture of the page where CONNECTOR_TEST_PICTURES says.
-func shoot(t *testing.T, ctx context.Context, name string) {
+func shoot(ctx context.Context, t *testing.T, name string) {
 	folder := os.Getenv("CONNECTOR_TEST_PICTURES")
 	if folder == "" {
 		return

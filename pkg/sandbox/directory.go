@@ -121,7 +121,7 @@ func listenLoopback(addr string) (net.Listener, error) {
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
 		return nil, fmt.Errorf("listen on %q: the sandbox listens on loopback addresses only", addr)
 	}
-	return net.Listen("tcp", net.JoinHostPort(host, port))
+	return new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort(host, port))
 }
 
 // accept serves a listener until it is closed.

@@ -41,11 +41,11 @@ func (x *directoryEdit) password(as []storeAttr, ch ldapChange) ([]storeAttr, er
 		if !x.secure {
 			return nil, refuse(ldapUnwilling, adUnwilling("0000001F"))
 		}
-		clear, ok := unicodePassword(value)
+		plain, ok := unicodePassword(value)
 		if !ok {
 			return nil, refuse(ldapUnwilling, adUnwilling("0000001F"))
 		}
-		value = clear
+		value = plain
 	}
 	switch {
 	case ch.kind == changeDelete && x.change:

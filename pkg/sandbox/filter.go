@@ -180,7 +180,7 @@ func (d *filterDecoder) substrings(n *filterNode, in *berReader) error {
 		switch {
 		case len(body) == 0:
 			return errors.New("substrings: empty part")
-		case tag == berContext|0 && i == 0:
+		case tag == berContext && i == 0:
 			n.initial = piece
 		case tag == berContext|1:
 			n.middle = append(n.middle, piece)

@@ -83,7 +83,7 @@ func (c *ldapConn) serve(secure bool) {
 		frame, err := berFrame(c.br, ldapMaxMessage)
 		switch {
 		case errors.Is(err, errFrameTooLong), errors.Is(err, errFrameKind):
-			c.disconnect(ldapProtocolError, err.Error())
+			c.disconnect(err.Error())
 			return
 		case err != nil:
 			if !errors.Is(err, io.EOF) && ctx.Err() == nil {
@@ -93,7 +93,7 @@ func (c *ldapConn) serve(secure bool) {
 		}
 		m, err := parseMessage(frame)
 		if err != nil {
-			c.disconnect(ldapProtocolError, err.Error())
+			c.disconnect(err.Error())
 			return
 		}
 		if !c.dispatch(ctx, m) {
@@ -122,7 +122,7 @@ func (c *ldapConn) dispatch(ctx context.Context, m *ldapMessage) bool {
 		return true
 	}
 	if _, ok := ldapResponses[m.op]; !ok {
-		c.disconnect(ldapProtocolError, "unknown operation")
+		c.disconnect("unknown operation")
 		return false
 	}
 	if m.op == ldapBindRequest || isStartTLS(m) {
@@ -250,8 +250,8 @@ func (c *ldapConn) answer(ctx context.Context, m *ldapMessage, res ldapResult) {
 
 // disconnect tells the client why the connection is closed (the notice of
 // disconnection, RFC 4511, section 4.4.1).
-func (c *ldapConn) disconnect(code int, text string) {
-	c.send(c.d.ctx, ldapResult{code: code, text: text, name: "1.3.6.1.4.1.1466.20036"}.encode(0, ldapExtendedResponse), true)
+func (c *ldapConn) disconnect(text string) {
+	c.send(c.d.ctx, ldapResult{code: ldapProtocolError, text: text, name: "1.3.6.1.4.1.1466.20036"}.encode(0, ldapExtendedResponse), true)
 }
 
 // send writes a message. After its operation was abandoned nothing is sent; a

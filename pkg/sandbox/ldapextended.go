@@ -71,7 +71,7 @@ func (c *ldapConn) upgrade(ctx context.Context, m *ldapMessage) bool {
 		c.answer(ctx, m, ldapResult{code: ldapOperationsError, text: "TLS already started", name: oidStartTLS})
 		return true
 	case c.br.Buffered() > 0:
-		c.disconnect(ldapProtocolError, "data follows StartTLS")
+		c.disconnect("data follows StartTLS")
 		return false
 	}
 	c.answer(ctx, m, ldapResult{name: oidStartTLS})

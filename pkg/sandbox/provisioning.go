@@ -52,7 +52,7 @@ func (c *Cloud) serveInfo(w http.ResponseWriter, r *http.Request, cc *cloudConne
 
 func (c *Cloud) serveTicket(w http.ResponseWriter, _ *http.Request, cc *cloudConnection) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "This is the ticket of the sandbox's connection %s.\nGive its address to the connector; there is nothing to see here.\n", cc.Name)
+	_, _ = fmt.Fprintf(w, "This is the ticket of the sandbox's connection %s.\nGive its address to the connector; there is nothing to see here.\n", cc.Name) // the reader has gone; nobody is left to tell
 }
 
 // serveRegister takes an agent's registration and gives it the key that
