@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -88,28 +89,38 @@ func (k *Key) show(v any) string {
 	return text
 }
 
+var (
+	bareUser = regexp.MustCompile(`[^\s,"/:@]+:[^\s,"]*@`) // of a URL whose scheme was forgotten
+	hostPort = regexp.MustCompile(`^[^:]*(:[0-9]*)?$`)
+)
+
 // withoutUser hides the user and password of each URL in a text, whether or
 // not the text can be parsed as one.
 func withoutUser(text string) string {
 	var out strings.Builder
-	for {
-		_, after, ok := strings.Cut(text, "://")
-		if !ok {
-			out.WriteString(text)
-			return out.String()
-		}
-		head := text[:len(text)-len(after)]
-		end := strings.IndexAny(after, "/ ,\"")
+	before, _, _ := strings.Cut(text, "://")
+	out.WriteString(bareUser.ReplaceAllString(before, hidden+"@"))
+	for text = text[len(before):]; text != ""; {
+		const scheme = "://"
+		out.WriteString(scheme)
+		after := text[len(scheme):]
+		end := strings.IndexAny(after, " ,\"")
 		if end < 0 {
 			end = len(after)
 		}
-		if at := strings.LastIndexByte(after[:end], '@'); at >= 0 {
-			head += hidden
+		host, _, _ := strings.Cut(after[:end], "/")
+		if !strings.Contains(host, "@") && !hostPort.MatchString(host) {
+			host = after[:end] // no port: a password with a slash, which no URL may hold as it is
+		}
+		if at := strings.LastIndexByte(host, '@'); at >= 0 {
+			out.WriteString(hidden)
 			after = after[at:]
 		}
-		out.WriteString(head)
-		text = after
+		rest, _, _ := strings.Cut(after, scheme)
+		out.WriteString(rest)
+		text = after[len(rest):]
 	}
+	return out.String()
 }
 
 // A SyntaxError says why config.json is not JSON, and where.

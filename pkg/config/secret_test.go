@@ -76,6 +76,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 func TestWithoutUser(t *testing.T) {
 	for in, want := range map[string]string{
 		"ldap://u:p@h/x": "ldap://[hidden]@h/x", "a": "a", "http://h": "http://h", "x://a@b,y://c:d@e f": "x://[hidden]@b,y://[hidden]@e f",
+		"u:p@h": "[hidden]@h", "u:p@h,ldap://h:389/x@y": "[hidden]@h,ldap://h:389/x@y", "x://u:p/s@h": "x://[hidden]@h", "(mail=a@b)": "(mail=a@b)",
 		"x://a:p@ss@h": "x://[hidden]@h", "x://h/a@b": "x://h/a@b", "://@": "://[hidden]@", "": "",
 	} {
 		if got := withoutUser(in); got != want {
