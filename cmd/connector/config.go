@@ -213,7 +213,7 @@ func newConfigValidate(a *app) *cobra.Command {
 				}
 			}
 			if len(faults) > 0 {
-				if !a.json() {
+				if !a.json() && len(faults) > 1 {
 					a.say("%d faults", len(faults))
 				}
 				return exitError(exitFault)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"time"
 
 	"ad-ldap-connector/pkg/config"
@@ -188,12 +189,25 @@ func (w *workbench) Close() {
 }
 
 // directoryFaults is Validate without what only the tenant's side needs: one
-// may look into a directory before there is a ticket.
+// may look into a directory before there is a ticket. A value that did not fit
+// is a fault here too; what it was meant to replace must not be used instead.
 func directoryFaults(c config.Config) error {
-	if len(c.Directory.URLs) == 0 || c.Directory.BaseDN == "" {
+	var faults []error
+	nothing := len(c.Directory.URLs) == 0 || c.Directory.BaseDN == ""
+	for _, f := range faultsOf(c.Validate()) {
+		if nothing && f.Problem == "it is missing" {
+			continue // said better below
+		}
+		for _, side := range []string{"LDAP_", "GROUP", "PROFILE_", "SSL_CA_"} {
+			if strings.HasPrefix(f.Key, side) {
+				faults = append(faults, f)
+			}
+		}
+	}
+	if nothing && len(faults) == 0 {
 		return errNoDirectory
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 // errNoDirectory says that there is no directory to ask.
