@@ -52,6 +52,11 @@ func newCLI(t *testing.T, environ ...string) *cli {
 	return &cli{t: t, program: program, dir: dir, home: filepath.Join(dir, "home"), environ: append(kept, environ...)}
 }
 
+// environCopy is another environment on the same home.
+func (c *cli) environCopy(environ ...string) *cli {
+	return &cli{t: c.t, program: c.program, dir: c.dir, home: c.home, environ: append(append([]string{}, c.environ...), environ...)}
+}
+
 // file writes a file that commands are pointed at.
 func (c *cli) file(name, text string) string {
 	c.t.Helper()
