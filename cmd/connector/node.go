@@ -12,7 +12,6 @@ import (
 
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/config"
-	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/install"
@@ -26,7 +25,7 @@ type node struct {
 	transport   *transport
 	log         *slog.Logger
 	provisioner *install.Provisioner
-	directory   *directory.Client
+	directory   lazyDirectory
 	dirReport   relay
 	mapper      lazyMapper
 	users       *identity.Authenticator
@@ -63,11 +62,10 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 		return nil, err
 	}
 	n.provisioner = newProvisioner(h, t)
-	if n.directory, err = openDirectory(h, c, t, log, n.dirReport.watch); err != nil {
+	if _, err := directoryOptions(c, "", t, log, nil); err != nil {
 		return nil, err
 	}
-	debug.FreeOSMemory() // opening the credentials took 16 MiB once, and will not again
-	n.users = &identity.Authenticator{Directory: n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
+	n.users = &identity.Authenticator{Directory: &n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
 	n.agent = agent.New(log,
 		agent.Part{Name: "hub", Run: n.serveHub},
 		agent.Part{Name: "directory", Run: n.watchDirectory},
@@ -110,11 +108,23 @@ func (n *node) groupsFailed(_ context.Context, user *identity.Entry, err error) 
 	n.dirReport.report(agent.Degraded, "groups could not be read: "+err.Error())
 }
 
+// watchDirectory opens the service account's password and then watches over
+// the directory. Opening takes as long as all else at a start together, on
+// purpose (scrypt), so the hub does not wait for it.
 func (n *node) watchDirectory(ctx context.Context, report func(agent.State, string)) error {
 	report(agent.Degraded, "not asked yet")
 	n.dirReport.set(report)
 	defer n.dirReport.set(nil)
-	return n.directory.Run(ctx)
+	d, err := openDirectory(n.home, n.config, n.transport, n.log, n.dirReport.watch)
+	debug.FreeOSMemory() // scrypt took 16 MiB once, and will not again
+	n.directory.set(d, err)
+	if err != nil {
+		n.log.Error("the directory cannot be asked", "part", "directory", "err", err)
+		report(agent.Down, err.Error())
+		<-ctx.Done() // it takes another configuration, and so a reload
+		return nil
+	}
+	return d.Run(ctx)
 }
 
 // A relay passes a room's word to the part that is running, if one is.
@@ -143,63 +153,6 @@ func (r *relay) watch(ok bool, detail string) {
 		return
 	}
 	r.report(agent.Down, detail)
-}
-
-// A lazyMapper is the node's mapper while its part brings it up. A login that
-// comes meanwhile waits for it, up to its own deadline.
-type lazyMapper struct {
-	mu    sync.Mutex
-	m     *closingMapper
-	err   error
-	ready chan struct{} // closed when m or err is set
-}
-
-func (l *lazyMapper) wait() chan struct{} {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.ready == nil {
-		l.ready = make(chan struct{})
-	}
-	return l.ready
-}
-
-// set replaces the mapper, or says why there is none.
-func (l *lazyMapper) set(m *closingMapper, err error) {
-	ready := l.wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.m, l.err = m, err
-	select {
-	case <-ready:
-	default:
-		close(ready)
-	}
-}
-
-// Map maps with the mapper that is there.
-func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []identity.Group, status identity.Status) (identity.Profile, error) {
-	select {
-	case <-l.wait():
-	case <-ctx.Done():
-		return identity.Profile{}, context.Cause(ctx)
-	}
-	l.mu.Lock()
-	m, err := l.m, l.err
-	l.mu.Unlock()
-	if err != nil {
-		return identity.Profile{}, err
-	}
-	return m.Map(ctx, user, groups, status)
-}
-
-// Close ends the mapper's processes.
-func (l *lazyMapper) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.m == nil {
-		return nil
-	}
-	return l.m.Close()
 }
 
 // serveMapper brings the mapper up. A script that cannot work leaves the part

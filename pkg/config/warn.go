@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 )
@@ -108,7 +109,7 @@ func (c *Config) weak() map[string]string {
 	say(c.Groups.Cache == 0, "GROUPS_CACHE_SECONDS", "0 used to mean for ever, and now turns the cache of groups off")
 	say(c.Groups.Nested && c.Groups.Filter == Default().Groups.Filter, "GROUPS_NESTED", "the default LDAP_SEARCH_GROUPS follows nesting already: further searches only take time")
 
-	plain := !c.Directory.StartTLS && slices.ContainsFunc(c.Directory.URLs, func(u string) bool { return !overTLS(u) })
+	plain := !c.Directory.StartTLS && slices.ContainsFunc(c.Directory.URLs, func(u string) bool { return !overTLS(u) && !onThisHost(u) })
 	say(plain && !c.Directory.RequireTLS, "LDAP_URL", "passwords cross the network in the clear; write ldaps://, or set LDAP_STARTTLS")
 	say(plain && c.Directory.UnicodePassword && c.Policy.WriteBack, "ENABLE_ACTIVE_DIRECTORY_UNICODE_PASSWORD", "Active Directory takes new passwords over TLS only; write ldaps:// in LDAP_URL, or set LDAP_STARTTLS")
 	say(c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && c.Directory.Anonymous,
@@ -126,4 +127,11 @@ func (c *Config) weak() map[string]string {
 	say(c.SignIn.KerberosFrontend, "WITH_KERBEROS_PROXY_FRONTEND", "a user's name in a header is believed; let nothing but the web server in front reach the port")
 	say(c.Mapper.Source != "" && c.Mapper.File != "", "PROFILE_MAPPER_FILE", "PROFILE_MAPPER is set as well, and wins")
 	return w
+}
+
+// onThisHost reports whether a URL's host is this one, so that what is sent
+// there does not cross the network.
+func onThisHost(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && loopback(u.Hostname())
 }

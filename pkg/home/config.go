@@ -1,9 +1,11 @@
 package home
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 
 	"ad-ldap-connector/pkg/config"
@@ -50,7 +52,20 @@ func (h *Home) SaveConfig(c config.Config) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", h.Path(configFile), err)
 	}
+	if h.holds(configFile, data) {
+		return nil // every start saves, and few have news
+	}
 	return h.write(configFile, data)
+}
+
+// holds reports whether a file says just that, to its owner alone.
+func (h *Home) holds(name string, data []byte) bool {
+	info, err := os.Lstat(h.Path(name))
+	if err != nil || !info.Mode().IsRegular() || !isPrivate(info) {
+		return false
+	}
+	have, err := h.read(name)
+	return err == nil && bytes.Equal(have, data)
 }
 
 // fault returns what is wrong with the values of the named keys. A value that

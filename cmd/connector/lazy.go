@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"io"
+	"sync"
+
+	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/identity"
+)
+
+// A lazy value is one that a part brings up while others already run. Whoever
+// needs it meanwhile waits, up to their own deadline.
+type lazy[T io.Closer] struct {
+	mu    sync.Mutex
+	v     T
+	err   error
+	there bool
+	ready chan struct{} // closed once v or err is set
+}
+
+func (l *lazy[T]) waiting() chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ready == nil {
+		l.ready = make(chan struct{})
+	}
+	return l.ready
+}
+
+// set makes v the value, or err the reason why there is none.
+func (l *lazy[T]) set(v T, err error) {
+	ready := l.waiting()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.v, l.err, l.there = v, err, err == nil
+	select {
+	case <-ready:
+	default:
+		close(ready)
+	}
+}
+
+func (l *lazy[T]) get(ctx context.Context) (v T, err error) {
+	select {
+	case <-l.waiting():
+	case <-ctx.Done():
+		return v, context.Cause(ctx)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.v, l.err
+}
+
+// Close closes the value, if there is one.
+func (l *lazy[T]) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.there {
+		return nil
+	}
+	return l.v.Close()
+}
+
+// A lazyMapper is a mapper on its way.
+type lazyMapper struct{ lazy[*closingMapper] }
+
+func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []identity.Group, status identity.Status) (identity.Profile, error) {
+	m, err := l.get(ctx)
+	if err != nil {
+		return identity.Profile{}, err
+	}
+	return m.Map(ctx, user, groups, status)
+}
+
+// A lazyDirectory is a directory client on its way.
+type lazyDirectory struct{ lazy[*directory.Client] }
+
+var _ identity.Directory = (*lazyDirectory)(nil)
+
+func (l *lazyDirectory) Find(ctx context.Context, username string) (*identity.Entry, error) {
+	d, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.Find(ctx, username)
+}
+
+func (l *lazyDirectory) Bind(ctx context.Context, dn string, password identity.Password) error {
+	d, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	return d.Bind(ctx, dn, password)
+}
+
+func (l *lazyDirectory) Groups(ctx context.Context, user *identity.Entry) ([]identity.Group, error) {
+	d, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.Groups(ctx, user)
+}
+
+func (l *lazyDirectory) Search(ctx context.Context, q identity.Query) ([]*identity.Entry, error) {
+	d, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.Search(ctx, q)
+}
+
+func (l *lazyDirectory) ListGroups(ctx context.Context, limit int) ([]identity.Group, error) {
+	d, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.ListGroups(ctx, limit)
+}
+
+func (l *lazyDirectory) SetPassword(ctx context.Context, dn string, password identity.Password) error {
+	d, err := l.get(ctx)
+	if err != nil {
+		return err
+	}
+	return d.SetPassword(ctx, dn, password)
+}
