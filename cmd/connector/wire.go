@@ -225,17 +225,26 @@ func (e *hinted) Unwrap() error { return e.error }
 // Hint returns the advice.
 func (e *hinted) Hint() string { return e.hint }
 
-// checkDirectory proves that a candidate configuration can search.
-func checkDirectory(t *transport, log *slog.Logger) func(context.Context, config.Config) error {
+// checkDirectory proves that a candidate configuration can search. One that
+// finds no users is said, and is no fault: they may come later.
+func (a *app) checkDirectory(t *transport) func(context.Context, config.Config) error {
 	return func(ctx context.Context, c config.Config) error {
-		o, err := directoryOptions(c, string(c.Directory.BindPassword), t, log, nil)
+		o, err := directoryOptions(c, string(c.Directory.BindPassword), t, a.log(), nil)
 		if err != nil {
 			return err
 		}
 		dir := directory.New(o)
+		defer func() { _ = dir.Close() }() // nothing was left to send
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
 		defer cancel()
-		return errors.Join(dir.Check(ctx), dir.Close())
+		if err := dir.Check(ctx); err != nil {
+			return err
+		}
+		users, err := dir.Search(ctx, identity.Query{Limit: 1})
+		if err == nil && len(users) == 0 {
+			a.say("warning: no users below %s match LDAP_SEARCH_ALL_QUERY %s", c.Directory.BaseDN, c.Directory.SearchAllFilter)
+		}
+		return err
 	}
 }
 

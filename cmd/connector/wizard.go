@@ -23,7 +23,7 @@ type wizard struct {
 }
 
 func (w *wizard) complete(ctx context.Context) error {
-	steps := []func(context.Context) error{w.url, w.base, w.account, w.preset}
+	steps := []func(context.Context) error{w.url, w.account, w.base, w.preset}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -69,13 +69,14 @@ func (w *wizard) discovered(ctx context.Context) string {
 	return ""
 }
 
-// look reads what the directory says of itself to anybody. A directory that
-// says nothing gives no defaults; whether it works is checked by the plan.
+// look reads what the directory says of itself, to anybody or to the service
+// account. A directory that says nothing gives no defaults; whether it works is
+// checked by the plan.
 func (w *wizard) look(ctx context.Context) directory.Server {
 	if len(w.config.Directory.URLs) == 0 {
 		return directory.Server{}
 	}
-	o, err := directoryOptions(*w.config, "", w.transport, w.log(), nil)
+	o, err := directoryOptions(*w.config, string(w.config.Directory.BindPassword), w.transport, w.log(), nil)
 	if err != nil {
 		return directory.Server{} // a filter that does not parse is named when the plan validates
 	}
@@ -129,7 +130,7 @@ func (w *wizard) account(ctx context.Context) error {
 		d.BindUser = answer
 	}
 	if w.answers.password.given() {
-		text, err := w.answers.password.read(w.stdin)
+		text, err := w.answers.password.read(w.input())
 		d.BindPassword = config.Secret(text)
 		return err
 	}
@@ -158,7 +159,8 @@ func (w *wizard) preset(ctx context.Context) error {
 		name = w.look(ctx).Preset
 	}
 	if name == "" {
-		return nil // the defaults are Active Directory's
+		w.say("directory: its kind was not recognised; what you have not set is as for Active Directory (--preset says otherwise)")
+		return nil
 	}
 	if err := w.config.ApplyPreset(name); err != nil {
 		return &usageError{err}
