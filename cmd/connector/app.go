@@ -22,6 +22,9 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string
 
+	stop     <-chan struct{} // closed when the command is to end; nil: never
+	terminal *term.State     // of stdin before the first question; nil: none was put
+
 	home, output                 string
 	noColor, yes, quiet, verbose bool
 }
@@ -44,7 +47,7 @@ func (a *app) begin() error {
 	if a.output != "text" && a.output != "json" {
 		return usagef("--output %q is neither text nor json", a.output)
 	}
-	color.NoColor = a.noColor || a.env("NO_COLOR") != "" || !isTerminal(a.stderr)
+	color.NoColor = a.noColor || a.env("NO_COLOR") != "" || a.env("TERM") == "dumb" || !isTerminal(a.stderr)
 	return nil
 }
 

@@ -142,7 +142,7 @@ func newConfigSet(a *app) *cobra.Command {
 			key, value := args[0], args[1]
 			if value == "-" {
 				from := secretFlags{name: "value", stdin: true}
-				text, err := from.read(a.stdin)
+				text, err := from.read(a.input())
 				if err != nil {
 					return err
 				}

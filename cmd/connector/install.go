@@ -199,7 +199,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers) (install.Options, 
 	}
 	p := newProvisioner(h, t)
 	return install.Options{
-		Provisioner: *p, Ticket: ticket, Config: c, Directory: checkDirectory(t, a.log()),
+		Provisioner: *p, Ticket: ticket, Config: c, Directory: a.checkDirectory(t),
 		CA: ca, Mapper: profile.Default, Replace: o.replace,
 	}, nil
 }
@@ -223,7 +223,7 @@ func (a *app) ticketOf(o *installAnswers, c config.Config) (ticket tenant.Ticket
 		a.say("warning: other users of this machine can read the ticket among the arguments; use --ticket-file")
 		text = o.ticketArg
 	case o.ticket.given():
-		text, err = o.ticket.read(a.stdin)
+		text, err = o.ticket.read(a.input())
 	case text == "" && c.Tenant.Ticket != "":
 		text = string(c.Tenant.Ticket)
 	case text == "" && a.asks(o):

@@ -43,6 +43,7 @@ func main() {
 	cobra.MousetrapHelpText = "" // a double click on Windows is answered like any other start
 	err := newCommand(a).ExecuteContext(ctx)
 	interrupted := ctx.Err() != nil
+	a.restoreTerminal()
 	stop()
 	code := exitCode(err, interrupted)
 	if err != nil {
@@ -67,7 +68,10 @@ func newCommand(a *app) *cobra.Command {
 			}
 			return cmd.Help()
 		},
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.begin() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			a.stop = cmd.Context().Done()
+			return a.begin()
+		},
 	}
 	cmd.CompletionOptions.DisableDefaultCmd = true // ours has the help that all others have
 	cmd.SetIn(a.stdin)

@@ -65,7 +65,7 @@ func (s *secretFlags) read(stdin io.Reader) (string, error) {
 // secret reads a secret from its flags, or asks for it on a terminal.
 func (a *app) secret(s secretFlags, what string) (string, error) {
 	if s.given() {
-		return s.read(a.stdin)
+		return s.read(a.input())
 	}
 	if !a.interactive() {
 		return "", usagef("there is no terminal to ask for the %s; give --%s-file or --%s-stdin", what, s.name, s.name)
@@ -84,28 +84,41 @@ type asker interface {
 // drawn on, plain lines where it is poor.
 func (a *app) ask() asker {
 	in, inOK := a.stdin.(*os.File)
+	if inOK && a.terminal == nil {
+		a.terminal, _ = term.GetState(int(in.Fd())) // none: it is no terminal
+	}
 	out, outOK := a.stderr.(*os.File)
 	if t := a.env("TERM"); !inOK || !outOK || t == "dumb" || a.noColor {
-		return &plainAsker{in: bufio.NewReader(a.stdin), out: a.stderr, file: in}
+		return &plainAsker{in: bufio.NewReader(a.input()), out: a.stderr, file: in, stop: a.stop}
 	}
-	return &surveyAsker{survey.WithStdio(in, out, out)} // prompts stay off stdout
+	return &surveyAsker{survey.WithStdio(in, out, out), a.stop} // prompts stay off stdout
 }
 
-type surveyAsker struct{ io survey.AskOpt }
-
-func (s *surveyAsker) input(question, preset, help string) (answer string, err error) {
-	err = survey.AskOne(&survey.Input{Message: question, Default: preset, Help: help}, &answer, s.io)
-	return strings.TrimSpace(answer), interrupted(err)
+type surveyAsker struct {
+	io   survey.AskOpt
+	stop <-chan struct{}
 }
 
-func (s *surveyAsker) password(question string) (answer string, err error) {
-	err = survey.AskOne(&survey.Password{Message: question}, &answer, s.io)
-	return answer, interrupted(err)
+func (s *surveyAsker) input(question, preset, help string) (string, error) {
+	answer, err := drawn[string](s, &survey.Input{Message: question, Default: preset, Help: help})
+	return strings.TrimSpace(answer), err
 }
 
-func (s *surveyAsker) confirm(question string, preset bool) (answer bool, err error) {
-	err = survey.AskOne(&survey.Confirm{Message: question, Default: preset}, &answer, s.io)
-	return answer, interrupted(err)
+func (s *surveyAsker) password(question string) (string, error) {
+	return drawn[string](s, &survey.Password{Message: question})
+}
+
+func (s *surveyAsker) confirm(question string, preset bool) (bool, error) {
+	return drawn[bool](s, &survey.Confirm{Message: question, Default: preset})
+}
+
+// drawn puts a question. Ctrl-C is a key while a question is drawn, and a
+// signal just before; the signal ends the question as well.
+func drawn[T any](s *surveyAsker, question survey.Prompt) (T, error) {
+	return unlessStopped(s.stop, func() (answer T, err error) {
+		err = survey.AskOne(question, &answer, s.io)
+		return answer, interrupted(err)
+	})
 }
 
 // interrupted turns survey's Ctrl-C, which is no signal, into one error with
@@ -122,6 +135,7 @@ type plainAsker struct {
 	in   *bufio.Reader
 	out  io.Writer
 	file *os.File // for reading without echo; nil when there is no terminal
+	stop <-chan struct{}
 }
 
 func (p *plainAsker) line(prompt string) (string, error) {
@@ -154,9 +168,12 @@ func (p *plainAsker) password(question string) (string, error) {
 	if _, err := fmt.Fprint(p.out, question+": "); err != nil {
 		return "", err
 	}
-	secret, err := term.ReadPassword(int(p.file.Fd()))
+	secret, err := unlessStopped(p.stop, func() (string, error) {
+		secret, err := term.ReadPassword(int(p.file.Fd()))
+		return string(secret), err
+	})
 	_, _ = fmt.Fprintln(p.out) // the line end that was not echoed
-	return string(secret), err
+	return secret, err
 }
 
 func (p *plainAsker) confirm(question string, preset bool) (bool, error) {

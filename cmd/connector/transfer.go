@@ -152,7 +152,7 @@ and what was there is kept under backups/.`,
 }
 
 func (a *app) readArchive(name string) (*home.Archive, error) {
-	r := a.stdin
+	r := a.input()
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
@@ -211,7 +211,7 @@ func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline b
 			return &hinted{err, "mend that, or add --offline to import without asking"}
 		}
 	}
-	if err := checkDirectory(t, a.log())(ctx, c); err != nil {
+	if err := a.checkDirectory(t)(ctx, c); err != nil {
 		return &hinted{err, "mend that, or add --offline to import without asking"}
 	}
 	return nil
