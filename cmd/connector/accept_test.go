@@ -30,7 +30,8 @@ type cli struct {
 	dir     string // where the commands run
 	home    string
 	environ []string
-	stdin   string // what the next commands are given
+	stdin   string   // what the next commands are given
+	input   *os.File // the same, where it does not end
 
 	mu   sync.Mutex
 	said []*invocation // all that were run, for whoever looks for secrets
@@ -86,6 +87,9 @@ func (c *cli) start(args ...string) *invocation {
 	i.cmd.Dir, i.cmd.Env, i.cmd.Stdout, i.cmd.Stderr = c.dir, c.environ, i.stdout, i.stderr
 	if c.stdin != "" {
 		i.cmd.Stdin = strings.NewReader(c.stdin)
+	}
+	if c.input != nil {
+		i.cmd.Stdin = c.input
 	}
 	i.cmd.WaitDelay = 5 * time.Second // grandchildren that outlive it must not hold the test up
 	if err := i.cmd.Start(); err != nil {
