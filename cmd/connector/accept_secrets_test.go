@@ -218,7 +218,7 @@ func TestAcceptSecrets(t *testing.T) {
 	c.run("config", "validate")
 	c.run("run", "-v")
 	for _, address := range []string{"ldap://mary:" + plantedWrong + "@127.0.0.1:1", "mary:" + plantedWrong + "@127.0.0.1"} {
-		other := c.environCopy("LDAP_URL="+address)
+		other := c.environCopy("LDAP_URL=" + address)
 		for _, args := range [][]string{{"config", "validate"}, {"run", "-v"}, {"login", "mary", "--password-file", right, "-v"}, {"config", "show"},
 			{"install", "--no-service", "--non-interactive", "-v"}} {
 			other.run(args...)
