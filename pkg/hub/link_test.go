@@ -220,6 +220,27 @@ func TestRejection(t *testing.T) {
 	})
 }
 
+// TestRejectionAndCloseAtOnce: a hub may say no and close before anybody looked.
+// Taken for a lost link, it would not make the agent register again.
+func TestRejectionAndCloseAtOnce(t *testing.T) {
+	bubble(t, &people{}, nil, func(t *testing.T, hub *rawHub, c *Client, _ *states, stop func()) {
+		stop()
+		for range 50 {
+			go func() { _ = hub.next(t).Close() }()
+			l, err := c.dial(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.judge(false)
+			<-l.ctx.Done()
+			if err := l.await(t.Context()); !errors.Is(err, ErrRejected) {
+				t.Fatalf("got %v, want a rejection", err)
+			}
+			l.close(nil)
+		}
+	})
+}
+
 func TestReconnect(t *testing.T) {
 	bubble(t, &people{}, nil, func(t *testing.T, hub *rawHub, c *Client, s *states, _ func()) {
 		drop := func(after time.Duration) (wait time.Duration) {

@@ -104,23 +104,40 @@ func (c *Client) introduce(ctx context.Context, l *link) error {
 	if err := l.write(authenticateFrame(token)); err != nil {
 		return err
 	}
+	return l.await(ctx)
+}
+
+// await waits for the hub's verdict. A hub may close the link in the same
+// breath as it says no: what it said counts, not that it closed.
+func (l *link) await(ctx context.Context) error {
 	timer := time.NewTimer(verdictTimeout)
 	defer timer.Stop()
+	var end error
 	select {
 	case accepted := <-l.verdict:
-		if !accepted {
-			l.farewell()
-			return ErrRejected
-		}
-		return nil
+		return l.judged(accepted)
 	case <-l.ctx.Done():
-		return fmt.Errorf("the link to the hub ended before its verdict: %w", context.Cause(l.ctx))
+		end = fmt.Errorf("the link to the hub ended before its verdict: %w", context.Cause(l.ctx))
 	case <-timer.C:
-		return fmt.Errorf("the hub did not answer the agent's token within %v", verdictTimeout)
+		end = fmt.Errorf("the hub did not answer the agent's token within %v", verdictTimeout)
 	case <-ctx.Done():
 		l.farewell()
 		return ctx.Err()
 	}
+	select {
+	case accepted := <-l.verdict:
+		return l.judged(accepted)
+	default:
+		return end
+	}
+}
+
+func (l *link) judged(accepted bool) error {
+	if accepted {
+		return nil
+	}
+	l.farewell()
+	return ErrRejected
 }
 
 // drain takes no more commands and waits for those in flight. After
