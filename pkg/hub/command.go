@@ -114,7 +114,7 @@ func ended(ctx context.Context) string {
 // conclude sends the reply, and tells the log and whoever counts.
 func (c *Client) conclude(ctx context.Context, r request, arrived time.Time, res result) {
 	lost := c.deliver(ctx, res.reply)
-	took := c.o.Now().Sub(arrived)
+	took := time.Since(arrived)
 	attrs := []any{"command", r.command.name, "user", r.who(), "outcome", res.outcome}
 	if res.reason != "" {
 		attrs = append(attrs, "reason", res.reason)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -380,5 +381,28 @@ func TestRunTwice(t *testing.T) {
 	stop()
 	if err := c.Run(t.Context()); err == nil {
 		t.Error("it ran twice")
+	}
+}
+
+// TestDurationsIgnoreTheTokensClock: that clock is corrected by the tenant's,
+// and jumps; what is measured by it would be hours, or less than nothing.
+func TestDurationsIgnoreTheTokensClock(t *testing.T) {
+	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
+		var offset atomic.Int64
+		var got Answer
+		bubble(t, slow(2*time.Second), func(o *Options) {
+			o.Now = func() time.Time { return time.Now().Add(time.Duration(offset.Load())) }
+			o.Answered = func(a Answer) { got = a }
+		}, func(t *testing.T, hub *rawHub, _ *Client, _ *states, _ func()) {
+			l := hub.accept(t)
+			l.text(t, ask("authenticate_user", `{"pid":"p","username":"jane","password":"secret"}`))
+			synctest.Wait()
+			offset.Store(int64(jump))
+			l.hear(t)
+			synctest.Wait()
+			if got.Took != 2*time.Second {
+				t.Errorf("a jump by %v: a login of 2 s took %v", jump, got.Took)
+			}
+		})
 	}
 }

@@ -74,7 +74,7 @@ func (c *Client) attempt(ctx context.Context, cancelCommands func()) (lasted tim
 	if err := c.introduce(ctx, l); err != nil {
 		return 0, err
 	}
-	start := c.o.Now()
+	start := time.Now()
 	c.set(l, nil)
 	defer func() { c.set(nil, err) }()
 	detail := ""
@@ -86,7 +86,7 @@ func (c *Client) attempt(ctx context.Context, cancelCommands func()) (lasted tim
 	l.work.Go(func() { l.ping(c) })
 	select {
 	case <-l.ctx.Done():
-		return c.o.Now().Sub(start), fmt.Errorf("the link to the hub ended: %w", context.Cause(l.ctx))
+		return time.Since(start), fmt.Errorf("the link to the hub ended: %w", context.Cause(l.ctx))
 	case <-ctx.Done():
 		c.drain(cancelCommands)
 		l.farewell()
