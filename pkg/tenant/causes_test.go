@@ -305,7 +305,7 @@ func TestProxiesAreNamed(t *testing.T) {
 		cause       Cause
 		text, hint  string
 	}{
-		"asks":             {nil, "407 No\r\nProxy-Authenticate: Basic", CauseProxyAuth, "proxy:3128 asks for credentials (407 Proxy Authentication Required, offers Basic)", "Put the credentials"},
+		"asks":             {nil, "407 No\r\nProxy-Authenticate: Basic", CauseProxyAuth, "proxy:3128 asks for credentials (407 Proxy Authentication Required, offers Basic)", "as http://USER:PASSWORD@HOST:PORT with"},
 		"asks for others":  {me, "407 No\r\nProxy-Authenticate: Basic", CauseProxyAuth, "does not accept our credentials (407", "Check user name and password"},
 		"tinyproxy's way":  {me, "401 No", CauseProxyAuth, "does not accept our credentials (401 Unauthorized)", "Check user name and password"},
 		"wants a ticket":   {nil, "407 No\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM", CauseProxyAuth, "offers Negotiate, NTLM)", "offer Basic"},

@@ -103,7 +103,7 @@ var hints = map[Cause]string{
 	CauseClosed:      "Look for a firewall or a proxy that cuts connections to {host}, and allow them there.",
 
 	CauseProxy:            "Ask whoever runs the proxy to allow CONNECT to {host}.",
-	CauseProxyAuth:        "Put the credentials into HTTP_PROXY, as http://USER:PASSWORDHOST:PORT@ with special characters percent-encoded.",
+	CauseProxyAuth:        "Put the credentials into HTTP_PROXY, as http://USER:PASSWORD@HOST:PORT with special characters percent-encoded.",
 	CauseProxyRefused:     "Ask whoever runs the proxy to allow CONNECT to {host}.",
 	CauseProxyUpstream:    "Ask whoever runs the proxy to let it reach {host}, or list {host} in NO_PROXY when this machine reaches it without the proxy.",
 	CauseProxyUnreachable: "Check host and port in HTTP_PROXY, and that this machine reaches the proxy.",
