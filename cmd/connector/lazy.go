@@ -74,7 +74,10 @@ func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []ide
 }
 
 // A lazyDirectory is a directory client on its way.
-type lazyDirectory struct{ lazy[*directory.Client] }
+type lazyDirectory struct {
+	lazy[*directory.Client]
+	groupsRead func() // learns that a user's groups could be read; may be nil
+}
 
 var _ identity.Directory = (*lazyDirectory)(nil)
 
@@ -99,7 +102,11 @@ func (l *lazyDirectory) Groups(ctx context.Context, user *identity.Entry) ([]ide
 	if err != nil {
 		return nil, err
 	}
-	return d.Groups(ctx, user)
+	groups, err := d.Groups(ctx, user)
+	if err == nil && l.groupsRead != nil {
+		l.groupsRead()
+	}
+	return groups, err
 }
 
 func (l *lazyDirectory) Search(ctx context.Context, q identity.Query) ([]*identity.Entry, error) {

@@ -65,6 +65,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if _, err := directoryOptions(c, "", t, log, nil); err != nil {
 		return nil, err
 	}
+	n.directory.groupsRead = n.dirReport.groupsRead
 	n.users = &identity.Authenticator{Directory: &n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
 	n.agent = agent.New(log,
 		agent.Part{Name: "hub", Run: n.serveHub},
@@ -105,7 +106,7 @@ func (n *node) now() time.Time { return time.Now().Add(time.Duration(n.offset.Lo
 // groupsFailed makes a login without its groups loud.
 func (n *node) groupsFailed(_ context.Context, user *identity.Entry, err error) {
 	n.log.Error("login went on without groups", "part", "directory", "dn", user.DN, "err", err)
-	n.dirReport.report(agent.Degraded, "groups could not be read: "+err.Error())
+	n.dirReport.groupsFailed(err.Error())
 }
 
 // watchDirectory opens the service account's password and then watches over
@@ -127,32 +128,59 @@ func (n *node) watchDirectory(ctx context.Context, report func(agent.State, stri
 	return d.Run(ctx)
 }
 
-// A relay passes a room's word to the part that is running, if one is.
+// A relay passes on to the part that is running, if one is, how the directory
+// fares: what its watch says and, while that is good, whether groups were read
+// when they were last asked for.
 type relay struct {
-	mu sync.Mutex
-	to func(agent.State, string)
+	mu      sync.Mutex
+	to      func(agent.State, string)
+	watched bool // whether the watch has said anything yet
+	ok      bool // what it said last
+	detail  string
+	groups  string // why groups could not be read; "" when they could
 }
 
+// set begins a run of the part, or ends it when to is nil.
 func (r *relay) set(to func(agent.State, string)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.to = to
-}
-
-func (r *relay) report(s agent.State, detail string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.to != nil {
-		r.to(s, detail)
-	}
+	r.to, r.watched, r.groups = to, false, ""
 }
 
 func (r *relay) watch(ok bool, detail string) {
-	if ok {
-		r.report(agent.OK, detail)
-		return
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watched, r.ok, r.detail = true, ok, detail
+	r.say()
+}
+
+func (r *relay) groupsFailed(why string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.groups = why
+	r.say()
+}
+
+func (r *relay) groupsRead() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.groups != "" {
+		r.groups = ""
+		r.say()
 	}
-	r.report(agent.Down, detail)
+}
+
+// say reports the worse of the two. The lock is held.
+func (r *relay) say() {
+	switch {
+	case r.to == nil || !r.watched:
+	case !r.ok:
+		r.to(agent.Down, r.detail)
+	case r.groups != "":
+		r.to(agent.Degraded, "groups could not be read: "+r.groups)
+	default:
+		r.to(agent.OK, r.detail)
+	}
 }
 
 // serveMapper brings the mapper up. A script that cannot work leaves the part
