@@ -1,10 +1,17 @@
 package main
 
 import (
+	"context"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/keys"
 )
 
 // reports keeps what a part reports.
@@ -27,6 +34,27 @@ func (r *reports) String() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.last
+}
+
+func newTestHome(t *testing.T) *home.Home {
+	t.Helper()
+	h, err := home.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Create(); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func newPair(t *testing.T) *keys.Pair {
+	t.Helper()
+	pair, err := keys.Generate("corp", "corp.example", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pair
 }
 
 // TestGroupsThatCanBeReadAgainHeal: one search that failed must not leave the
@@ -59,4 +87,29 @@ func TestGroupsThatCanBeReadAgainHeal(t *testing.T) {
 	r.set(nil)
 	r.watch(false, "too late")
 	step("ended", "ok dc2")
+}
+
+// TestCertificateOfAFirstStart: the first start makes the key pair a moment
+// after the certificate was first looked for.
+func TestCertificateOfAFirstStart(t *testing.T) {
+	h, pair := newTestHome(t), newPair(t)
+	synctest.Test(t, func(t *testing.T) {
+		n := &node{home: h, config: config.Default()}
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var said reports
+		go func() { _ = n.watchCertificate(ctx, said.report) }()
+		synctest.Wait()
+		if got := said.String(); !strings.HasPrefix(got, "degraded ") {
+			t.Errorf("without a certificate: %q", got)
+		}
+		if err := h.SaveKeys(pair); err != nil {
+			t.Error(err)
+		}
+		<-time.After(10 * time.Second)
+		synctest.Wait()
+		if got, want := said.String(), "ok thumbprint "+pair.Thumbprint(); got != want {
+			t.Errorf("10 s later: %q, want %q", got, want)
+		}
+	})
 }

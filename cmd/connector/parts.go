@@ -209,10 +209,19 @@ func (n *node) judge(clock tenant.Clock, report func(agent.State, string)) bool 
 // certificateWarns is how long before its end the certificate is spoken of.
 const certificateWarns = 30 * 24 * time.Hour
 
+// How often the certificate is looked at: often while it cannot be read, for
+// the hub's part makes it at the first start.
+const (
+	certificateEvery      = time.Hour
+	certificateWrongEvery = 5 * time.Second
+)
+
 func (n *node) watchCertificate(ctx context.Context, report func(agent.State, string)) error {
 	for {
+		pause := certificateEvery
 		if pair, err := n.home.Keys(n.config); err != nil {
 			report(agent.Degraded, err.Error())
+			pause = certificateWrongEvery
 		} else if left := time.Until(pair.Certificate.NotAfter); left < certificateWarns {
 			report(agent.Degraded, "the agent's certificate ends on "+pair.Certificate.NotAfter.UTC().Format(time.DateOnly))
 		} else {
@@ -221,7 +230,7 @@ func (n *node) watchCertificate(ctx context.Context, report func(agent.State, st
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Hour):
+		case <-time.After(pause):
 		}
 	}
 }
