@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http/httptrace"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ad-ldap-connector/pkg/config"
@@ -54,13 +57,15 @@ func (e *OtherConnectionError) Hint() string {
 // all that is likely to fail.
 func New(o Options) Plan {
 	var (
-		conn       tenant.Connection
-		pair       *keys.Pair
-		made       bool // this plan made the home
-		registered bool
-		c          = o.Config
+		conn  tenant.Connection
+		pair  *keys.Pair
+		made  bool // this plan made the home
+		known bool // the tenant has registered the key pair, or may have
+		c     = o.Config
 	)
-	before, _ := os.ReadFile(o.Home.Path("config.json")) // none: there is nothing to bring back
+	// None: there is nothing to bring back.
+	before, _ := os.ReadFile(o.Home.Path("config.json"))
+	beforeCA, _ := os.ReadFile(o.Home.Path("ca", caName))
 	return Plan{
 		{Name: "redeem-ticket", Says: "Redeem the ticket", Check: true,
 			Do: func(ctx context.Context) (err error) {
@@ -85,8 +90,11 @@ func New(o Options) Plan {
 			Done: func(context.Context) (bool, error) { return o.Home.Exists(), nil },
 			Do:   func(context.Context) error { made = true; return o.Home.Create() },
 			Undo: func(context.Context) error {
-				if !made || registered {
+				if !made {
 					return nil
+				}
+				if known {
+					return errors.New("the home stays, because the key pair does")
 				}
 				return o.Home.Remove()
 			}},
@@ -95,8 +103,13 @@ func New(o Options) Plan {
 				have, err := os.ReadFile(o.Home.Path("ca", caName))
 				return o.CA == nil || err == nil && string(have) == string(o.CA), nil
 			},
-			Do:   func(context.Context) error { return o.Home.SaveCA(caName, o.CA) },
-			Undo: func(context.Context) error { return o.Home.RemoveCA(caName) }},
+			Do: func(context.Context) error { return o.Home.SaveCA(caName, o.CA) },
+			Undo: func(context.Context) error {
+				if beforeCA != nil {
+					return o.Home.SaveCA(caName, beforeCA)
+				}
+				return o.Home.RemoveCA(caName)
+			}},
 		{Name: "generate-keys", Says: "Generate the key pair",
 			Done: func(context.Context) (done bool, err error) {
 				pair, err = o.Home.Keys(c)
@@ -112,8 +125,8 @@ func New(o Options) Plan {
 				return o.Home.SaveKeys(pair)
 			},
 			Undo: func(context.Context) error {
-				if registered {
-					return errors.New("the key pair stays, because the tenant has registered it; run the same command again")
+				if known {
+					return errors.New("the key pair stays, because the tenant has registered it or may have; run the same command again")
 				}
 				return o.Home.RemoveKeys()
 			}},
@@ -128,20 +141,16 @@ func New(o Options) Plan {
 				}
 				return o.same(c)
 			},
-			Do: func(context.Context) error { return o.Home.SaveConfig(c) },
-			Undo: func(context.Context) error {
-				if registered {
-					return nil
-				}
-				return o.Home.RestoreConfig(before)
-			}},
+			Do:   func(context.Context) error { return o.Home.SaveConfig(c) },
+			Undo: func(context.Context) error { return o.Home.RestoreConfig(before) }},
 		{Name: "register-agent", Says: "Register with the tenant",
 			Done: func(context.Context) (bool, error) {
-				return c.Tenant.SentThumbprint == pair.Thumbprint() && c.Tenant.SigningKey != "" && !o.moved(conn), nil
+				return c.Tenant.SentThumbprint == pair.Thumbprint() && c.Tenant.SigningKey != "" && serves(o.Config.Tenant, conn), nil
 			},
 			Do: func(ctx context.Context) error {
-				_, err := o.register(ctx, o.Ticket, &c, pair)
-				registered = err == nil
+				sent := new(atomic.Bool)
+				_, err := o.register(watchSending(ctx, sent), o.Ticket, &c, pair)
+				known = err == nil || sent.Load() && !o.refused(ctx, err, pair)
 				return err
 			}},
 		{Name: "record-registration", Says: "Record the tenant's signing key",
@@ -150,18 +159,40 @@ func New(o Options) Plan {
 	}
 }
 
+// watchSending returns a context whose request sets sent as soon as there is a
+// connection to send it on. One that got no further cannot have been heard.
+func watchSending(ctx context.Context, sent *atomic.Bool) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
+}
+
+// refused reports whether a registration that came to err is certain not to
+// have taken place: the tenant answered something else than yes, and does not
+// list the certificate. The first one that it registers it holds to, so keys
+// that it may know must not be thrown away for want of its answer.
+func (o *Options) refused(ctx context.Context, err error, pair *keys.Pair) bool {
+	var e *tenant.Error
+	if !errors.As(err, &e) || !slices.Contains([]tenant.Cause{
+		tenant.CauseNotFound, tenant.CauseRedirect, tenant.CauseStatus,
+		tenant.CauseNotJSON, tenant.CauseTooLarge, tenant.CauseIncomplete,
+	}, e.Cause) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	conn, err := o.Tenant.Connection(ctx, o.Ticket)
+	if errors.Is(err, tenant.ErrUnknownTicket) {
+		return true // with the ticket its connection is gone, and all that that knew
+	}
+	return err == nil && !slices.Contains(conn.Thumbprints, pair.Thumbprint())
+}
+
 // other refuses a ticket for another connection than the one the home serves.
 func (o *Options) other(c config.Config, conn tenant.Connection) error {
 	t := c.Tenant
-	if o.Replace || t.Connection == "" || t.Connection == conn.Name && t.Realm == conn.Realm {
+	if o.Replace || t.Connection == "" || serves(t, conn) {
 		return nil
 	}
 	return &OtherConnectionError{Have: t.Connection + " of " + t.Realm, Want: conn.Name + " of " + conn.Realm}
-}
-
-// moved reports whether conn is not the one the home served before.
-func (o *Options) moved(conn tenant.Connection) bool {
-	return o.Config.Tenant.Connection != conn.Name || o.Config.Tenant.Realm != conn.Realm
 }
 
 // same reports whether the home's file already says what c says.

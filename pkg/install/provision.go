@@ -121,6 +121,11 @@ func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *con
 // same keys at each start) and fills in what the operator left open.
 func apply(c *config.Config, conn tenant.Connection, hostname string) {
 	t := &c.Tenant
+	if t.Connection != "" && !serves(*t, conn) {
+		// What another connection said does not count here: its signing key
+		// must not be believed, and nobody has registered with this one yet.
+		t.SigningKey, t.SentThumbprint = "", ""
+	}
 	t.Hub, t.Connection, t.Realm = conn.Hub, conn.Name, conn.Realm
 	t.PostURLs = splitURLs(conn.PostURL)
 	t.Issuer = conn.Domains
@@ -131,6 +136,11 @@ func apply(c *config.Config, conn tenant.Connection, hostname string) {
 	if t.ServerURL == "" {
 		t.ServerURL = "http://" + hostname + ":" + strconv.Itoa(c.SignIn.Port)
 	}
+}
+
+// serves reports whether t is about conn.
+func serves(t config.Tenant, conn tenant.Connection) bool {
+	return t.Connection == conn.Name && t.Realm == conn.Realm
 }
 
 // sealPassword replaces a clear-text bind password by its sealed form. A value
