@@ -11,6 +11,7 @@ import (
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/keys"
 )
 
@@ -112,4 +113,29 @@ func TestCertificateOfAFirstStart(t *testing.T) {
 			t.Errorf("10 s later: %q, want %q", got, want)
 		}
 	})
+}
+
+func TestWhichSettingsRestartTheHub(t *testing.T) {
+	pair, other := newPair(t), newPair(t)
+	served := install.Result{Keys: pair, Config: config.Config{Tenant: config.Tenant{Hub: "wss://h", Connection: "c", Realm: "r", SigningKey: "k"}}}
+	for name, tt := range map[string]struct {
+		change func(*install.Result)
+		same   bool
+	}{
+		"nothing":       {func(*install.Result) {}, true},
+		"the site name": {func(r *install.Result) { r.Config.Tenant.SiteName = "x" }, true},
+		"the hub":       {func(r *install.Result) { r.Config.Tenant.Hub = "wss://x" }, false},
+		"connection":    {func(r *install.Result) { r.Config.Tenant.Connection = "x" }, false},
+		"realm":         {func(r *install.Result) { r.Config.Tenant.Realm = "x" }, false},
+		"signing key":   {func(r *install.Result) { r.Config.Tenant.SigningKey = "x" }, false},
+		// The tenant has just been told of the new certificate, and would
+		// reject proofs by the old key for ever.
+		"our key": {func(r *install.Result) { r.Keys = other }, false},
+	} {
+		r := served
+		tt.change(&r)
+		if got := sameHub(served, r); got != tt.same {
+			t.Errorf("%s changed: the same is %t", name, got)
+		}
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"ad-ldap-connector/pkg/agent"
-	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/console"
 	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/install"
@@ -19,9 +18,9 @@ import (
 )
 
 // serveHub brings the home in line with the tenant and then keeps the hub's
-// link until ctx ends. A tenant that cannot be reached is no reason to stop:
-// with the settings of the last start the hub is tried at once, and the tenant
-// again in the background.
+// link until ctx ends. A tenant that does not answer within checkTime is no
+// reason to stop: the hub is tried with the settings of the last start, and the
+// tenant again in the background.
 func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) error {
 	report(agent.Down, "asking the tenant for its settings")
 	r, err := n.refresh(ctx)
@@ -61,7 +60,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n.keepFresh(ctx, fresh, t, rejected, restart)
+		n.keepFresh(ctx, fresh, r, rejected, restart)
 	}()
 	err = client.Run(ctx)
 	restart(nil)
@@ -72,7 +71,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	return err
 }
 
-var errMoved = errors.New("the tenant changed its settings")
+var errMoved = errors.New("the tenant's settings or the agent's keys changed")
 
 func hubHealth(s hub.State) agent.State {
 	switch s {
@@ -112,7 +111,7 @@ func complete(r install.Result) bool {
 // keepFresh asks the tenant again, with backoff, while the settings are not
 // fresh, and whenever the hub rejects the agent: a tenant that lost the
 // certificate learns it anew. Settings that changed restart the part.
-func (n *node) keepFresh(ctx context.Context, fresh bool, served config.Tenant, rejected <-chan struct{}, restart context.CancelCauseFunc) {
+func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result, rejected <-chan struct{}, restart context.CancelCauseFunc) {
 	pause := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Minute}
 	pause.Reset()
 	for {
@@ -136,16 +135,20 @@ func (n *node) keepFresh(ctx context.Context, fresh bool, served config.Tenant, 
 			continue
 		}
 		fresh = true
-		if !sameHub(served, r.Config.Tenant) {
+		if !sameHub(served, r) {
 			restart(errMoved)
 			return
 		}
 	}
 }
 
-// sameHub reports whether two settings lead to the same hub with the same keys.
-func sameHub(a, b config.Tenant) bool {
-	return a.Hub == b.Hub && a.Connection == b.Connection && a.Realm == b.Realm && a.SigningKey == b.SigningKey
+// sameHub reports whether two results lead to the same hub with the same keys,
+// the tenant's and ours: a key pair that was exchanged in the home has just
+// been registered, and the hub would reject the former one for ever.
+func sameHub(a, b install.Result) bool {
+	t, u := a.Config.Tenant, b.Config.Tenant
+	return t.Hub == u.Hub && t.Connection == u.Connection && t.Realm == u.Realm && t.SigningKey == u.SigningKey &&
+		a.Keys.Thumbprint() == b.Keys.Thumbprint()
 }
 
 // How often the tenant's clock is asked: often while something is wrong with
