@@ -165,15 +165,24 @@ func (p *plainAsker) password(question string) (string, error) {
 	if p.file == nil || !term.IsTerminal(int(p.file.Fd())) {
 		return p.line(question + ": ")
 	}
-	if _, err := fmt.Fprint(p.out, question+": "); err != nil {
+	// The echo goes before the question comes: whoever types at once is not
+	// seen either.
+	echo, err := term.MakeRaw(int(p.file.Fd()))
+	if err != nil {
 		return "", err
 	}
-	secret, err := unlessStopped(p.stop, func() (string, error) {
-		secret, err := term.ReadPassword(int(p.file.Fd()))
-		return string(secret), err
-	})
-	_, _ = fmt.Fprintln(p.out) // the line end that was not echoed
+	defer func() { _ = term.Restore(int(p.file.Fd()), echo) }() // whoever took the terminal away needs no echo
+	line := term.NewTerminal(readWriter{p.file, p.out}, "")
+	secret, err := unlessStopped(p.stop, func() (string, error) { return line.ReadPassword(question + ": ") })
+	if errors.Is(err, io.EOF) { // Ctrl-C is a key here, and no signal
+		return "", exitError(exitInterrupted)
+	}
 	return secret, err
+}
+
+type readWriter struct {
+	io.Reader
+	io.Writer
 }
 
 func (p *plainAsker) confirm(question string, preset bool) (bool, error) {
