@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -138,4 +140,38 @@ func TestWhichSettingsRestartTheHub(t *testing.T) {
 			t.Errorf("%s changed: the same is %t", name, got)
 		}
 	}
+}
+
+// TestConsoleWithoutStateFile: on a full disk the console is wanted most.
+func TestConsoleWithoutStateFile(t *testing.T) {
+	h := newTestHome(t)
+	if err := os.MkdirAll(h.Path("state", "run.json", "in the way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{home: h, config: config.Default(), agent: agent.New(nil), stats: new(stats)}
+	n.config.Agent.ConsoleAddr = "127.0.0.1:0"
+	ctx, stop := context.WithCancel(t.Context())
+	said := reports{came: make(chan string, 10)}
+	done := make(chan error, 1)
+	go func() { done <- n.serveConsole(ctx, said.report) }()
+	select {
+	case got := <-said.came:
+		address, _, _ := strings.Cut(strings.TrimPrefix(got, "degraded "), " ")
+		if !strings.HasPrefix(got, "degraded http://127.0.0.1:") || !strings.Contains(got, "run.json") {
+			t.Errorf("reported %q", got)
+		}
+		res, err := http.Get(address + "/healthz")
+		if err != nil {
+			t.Error(err)
+		} else {
+			_ = res.Body.Close()
+		}
+	case err := <-done:
+		t.Fatalf("it ended: %v", err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

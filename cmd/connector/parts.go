@@ -246,16 +246,20 @@ func (n *node) serveConsole(ctx context.Context, report func(agent.State, string
 		return fmt.Errorf("listen on CONSOLE_ADDR: %w", err)
 	}
 	addr := ln.Addr().String()
-	if err := n.home.SaveState("run", running{Console: addr, PID: pid(), Started: time.Now().UTC()}); err != nil {
-		return errors.Join(err, ln.Close())
-	}
+	// Where "connector status" asks. A full disk is no reason to be silent to
+	// all others.
+	unsaved := n.home.SaveState("run", running{Console: addr, PID: pid(), Started: time.Now().UTC()})
 	s := &http.Server{
 		Handler:           console.Handler(console.Options{Health: n.agent.Health, Status: func() any { return n.status() }}),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // the answers are small; nothing worth draining
 	defer stop()
-	report(agent.OK, "http://"+addr)
+	if unsaved == nil {
+		report(agent.OK, "http://"+addr)
+	} else {
+		report(agent.Degraded, fmt.Sprintf("http://%s serves, but connector status may not find it: %v", addr, unsaved))
+	}
 	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
