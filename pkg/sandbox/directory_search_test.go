@@ -62,6 +62,8 @@ func TestFilters(t *testing.T) {
 		{"(ou:dn:=groups)", "Groups|Everyone|Staff|Engineering|Accounting|IT|Ring One|Ring Two|Sales (EMEA), North*|States"},
 		{"(cn:caseExactMatch:=alice adams)", ""}, {"(cn:2.5.13.5:=Alice Adams)", "Alice Adams"},
 		{"(:caseIgnoreMatch:=ALICE ADAMS)", "Alice Adams"}, {"(cn:1.2.3.4:=x)", ""}, {"(!(cn:1.2.3.4:=x))", ""},
+		{"(noSuchType:caseIgnoreMatch:=alice adams)", ""}, {"(!(noSuchType:caseIgnoreMatch:=alice adams))", ""},
+		{"(:1.2.3.4:=x)", ""}, {"(!(:1.2.3.4:=x))", ""},
 		{"(objectSid=S-1-5-21-1004336348-1177238915-682003330-1103)", "Alice Adams"},
 		{"(canonicalName=example.test/Users/Alice Adams)", "Alice Adams"},
 	} {

@@ -126,7 +126,7 @@ func (d *filterDecoder) settle(n *filterNode) {
 		return
 	}
 	if n.kind == nil {
-		n.undefined = n.op != filterExtensible || n.rule == ruleInChain || n.rule == ruleBitAnd || n.rule == ruleBitOr
+		n.undefined = n.undefined || n.op != filterExtensible || n.rule == ruleInChain || n.rule == ruleBitAnd || n.rule == ruleBitOr
 		return
 	}
 	switch {
