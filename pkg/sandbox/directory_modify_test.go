@@ -298,3 +298,24 @@ func TestCompare(t *testing.T) {
 		}
 	}
 }
+
+// A password that is set by the extended operation forgets the wrong ones that
+// were tried, as one that is modified does.
+func TestPasswordModifyForgetsWrongPasswords(t *testing.T) {
+	d := startDirectory(t, DirectoryOptions{Traits: Traits{LockoutAfter: 2}})
+	service, user := bindDirectory(t, d), dialDirectory(t, d)
+	for _, want := range []uint16{ldap.LDAPResultInvalidCredentials, ldap.LDAPResultInvalidCredentials} {
+		if err := user.Bind(aliceDN, "wrong"); !ldap.IsErrorWithCode(err, want) {
+			t.Fatal(err)
+		}
+	}
+	if err := changed(service.PasswordModify(ldap.NewPasswordModifyRequest(aliceDN, "", "N3w-Secret"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := user.Bind(aliceDN, "wrong"); !ldap.IsErrorWithCode(err, ldap.LDAPResultInvalidCredentials) {
+		t.Fatal(err)
+	}
+	if err := user.Bind(aliceDN, "N3w-Secret"); err != nil {
+		t.Errorf("one wrong password after the new one locked the account: %v", err)
+	}
+}

@@ -114,9 +114,7 @@ func (d *Directory) try(e *storeEntry, password string) account {
 		d.countWrong(e)
 		return accountWrong
 	}
-	d.mu.Lock()
-	delete(d.wrong, e)
-	d.mu.Unlock()
+	d.forgetWrong(e)
 	return d.state(e)
 }
 

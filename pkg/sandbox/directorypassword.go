@@ -67,11 +67,16 @@ func (x *directoryEdit) password(as []storeAttr, ch ldapChange) ([]storeAttr, er
 
 // settled is called once the changes hold.
 func (x *directoryEdit) settled() {
-	x.d.mu.Lock()
-	defer x.d.mu.Unlock()
 	if x.reset || !x.d.isLocked(x.e) {
-		delete(x.d.wrong, x.e)
+		x.d.forgetWrong(x.e)
 	}
+}
+
+// forgetWrong begins anew to count an account's wrong passwords.
+func (d *Directory) forgetWrong(e *storeEntry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.wrong, e)
 }
 
 // withPassword sets a password, and what is remembered along with it.

@@ -164,6 +164,7 @@ func (c *ldapConn) passwordModify(value []byte) ldapResult {
 	if err := c.d.setPassword(e, fresh); err != nil {
 		return ldapResult{code: ldapOther, text: err.Error()}
 	}
+	c.d.forgetWrong(e)
 	c.become(who, false)
 	return res
 }
