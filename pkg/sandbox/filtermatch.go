@@ -73,7 +73,7 @@ func (s *store) matchValue(v string, n *filterNode) bool {
 	}
 	switch n.op {
 	case filterEqual, filterApprox:
-		return norm == n.value
+		return norm == n.value || n.kind == s.objectClass && belowClass(norm, n.value)
 	case filterSubstrings:
 		return n.contains(norm)
 	case filterGreater, filterLess:

@@ -145,6 +145,28 @@ var schemaCategories = map[string]string{
 	"user": "person", "inetorgperson": "person", "organizationalunit": "organizational-unit", "domaindns": "domain-dns",
 }
 
+// schemaSuperiors are the classes above those that occur in directories of
+// people (RFC 4519, RFC 2798, RFC 2307; user and computer are Active
+// Directory's). What is not named here is right below top.
+var schemaSuperiors = map[string]string{
+	"organizationalperson": "person", "inetorgperson": "organizationalperson", "residentialperson": "person",
+	"user": "organizationalperson", "computer": "user", "domaindns": "domain",
+}
+
+// belowClass reports whether a class lies below another (RFC 4512, section
+// 2.4.1). Both are normalised.
+func belowClass(class, superior string) bool {
+	if superior == "top" {
+		return true
+	}
+	for class != "" {
+		if class = schemaSuperiors[class]; class == superior {
+			return class != ""
+		}
+	}
+	return false
+}
+
 // category normalises an objectCategory: (objectCategory=person) asks for the
 // DN of that class in the schema.
 func (s *schema) category(v string) (string, bool) {
