@@ -183,18 +183,31 @@ func (r *relay) say() {
 	}
 }
 
+// mapperAgain is how long a mapper that does not work is left alone.
+const mapperAgain = 30 * time.Second
+
 // serveMapper brings the mapper up. A script that cannot work leaves the part
-// down and every login a fault that says why, until the script is mended and
-// the connector reloaded.
+// down and every login a fault that says why. It is tried again all the same:
+// what failed may have been a machine too busy to run a child in time.
 func (n *node) serveMapper(ctx context.Context, report func(agent.State, string)) error {
-	m, err := openMapper(n.home, n.config, n.log)
-	n.mapper.set(m, err)
-	if err != nil {
-		n.log.Error("the profile mapper does not work", "part", "mapper", "err", err)
-		report(agent.Down, err.Error())
-	} else {
-		report(agent.OK, m.detail)
+	said := ""
+	for {
+		m, err := openMapper(n.home, n.config, n.log)
+		n.mapper.set(m, err)
+		if err == nil {
+			report(agent.OK, m.detail)
+			<-ctx.Done()
+			return nil
+		}
+		if err.Error() != said {
+			said = err.Error()
+			n.log.Error("the profile mapper does not work", "part", "mapper", "err", err)
+		}
+		report(agent.Down, said)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(mapperAgain):
+		}
 	}
-	<-ctx.Done()
-	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
@@ -174,4 +175,36 @@ func TestConsoleWithoutStateFile(t *testing.T) {
 		t.Error(err)
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestMapperIsTriedAgain: what stood in the way may go by itself, such as a
+// machine that was too busy at the start to run a child in time.
+func TestMapperIsTriedAgain(t *testing.T) {
+	h := newTestHome(t)
+	n := &node{home: h, config: config.Default(), log: slog.New(slog.DiscardHandler)}
+	n.config.Mapper.File = h.Path("later.js")
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		var said reports
+		go func() { _ = n.serveMapper(ctx, said.report) }()
+		synctest.Wait()
+		if got := said.String(); !strings.HasPrefix(got, "down ") {
+			t.Errorf("without its script: %q", got)
+		}
+		if _, err := n.mapper.get(ctx); err == nil {
+			t.Error("there is a mapper")
+		}
+		if err := os.WriteFile(n.config.Mapper.File, nil, 0o600); err != nil {
+			t.Error(err)
+		}
+		<-time.After(2 * mapperAgain)
+		synctest.Wait()
+		if got := said.String(); got != "ok native" {
+			t.Errorf("later: %q", got)
+		}
+		if _, err := n.mapper.get(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 }
