@@ -28,11 +28,15 @@ func (l *lazy[T]) waiting() chan struct{} {
 	return l.ready
 }
 
-// set makes v the value, or err the reason why there is none.
+// set makes v the value, or err the reason why there is none. A value of an
+// earlier run of the part is closed.
 func (l *lazy[T]) set(v T, err error) {
 	ready := l.waiting()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.there {
+		_ = l.v.Close() // its part ended badly; there is nobody to tell
+	}
 	l.v, l.err, l.there = v, err, err == nil
 	select {
 	case <-ready:

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -207,4 +209,31 @@ func TestMapperIsTriedAgain(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+type closer chan struct{}
+
+func (c closer) Close() error { close(c); return nil }
+
+var _ io.Closer = closer(nil)
+
+func TestAReplacedValueIsClosed(t *testing.T) {
+	var l lazy[closer]
+	first, second := make(closer), make(closer)
+	l.set(first, nil)
+	l.set(second, nil)
+	select {
+	case <-first:
+	default:
+		t.Error("the first is still open")
+	}
+	l.set(nil, errors.New("broken"))
+	select {
+	case <-second:
+	default:
+		t.Error("the second is still open")
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
 }
