@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"ad-ldap-connector/pkg/identity"
 
@@ -99,12 +100,12 @@ var subCodes = map[uint64]identity.Reason{
 }
 
 // refusedBind returns the directory's no, if the outcome of a bind is one. A
-// password policy's word counts even beside a success: the password was right,
-// but must be changed before anything else is allowed.
+// password policy's word counts beside every result: with a success the password
+// was right, but must be changed before anything else is allowed; and 389
+// Directory Server says no to locked accounts by other results than OpenLDAP.
 func refusedBind(policy *ldap.ControlBeheraPasswordPolicy, err error) *identity.Refusal {
 	code, message, answered := result(err)
-	wrong := answered && code == ldap.LDAPResultInvalidCredentials
-	if err != nil && !wrong {
+	if err != nil && !answered {
 		return nil
 	}
 	if policy != nil {
@@ -117,7 +118,7 @@ func refusedBind(policy *ldap.ControlBeheraPasswordPolicy, err error) *identity.
 			return &identity.Refusal{Reason: identity.PasswordChangeRequired, Detail: message}
 		}
 	}
-	if !wrong {
+	if err == nil || code != ldap.LDAPResultInvalidCredentials {
 		return nil
 	}
 	reason, ok := subCodes[subCode(message)]
@@ -134,11 +135,11 @@ func subCode(message string) uint64 {
 		if !found {
 			return 0
 		}
-		end := strings.IndexFunc(after, func(r rune) bool { return !strings.ContainsRune("0123456789abcdefABCDEF", r) })
-		if end < 0 {
-			end = len(after)
+		word := after // up to what belongs to no word
+		if end := strings.IndexFunc(after, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }); end >= 0 {
+			word = after[:end]
 		}
-		if n, err := strconv.ParseUint(after[:end], 16, 32); err == nil {
+		if n, err := strconv.ParseUint(word, 16, 32); err == nil {
 			return n
 		}
 		rest = after
