@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strconv"
+	"strings"
 	"time"
 
 	"ad-ldap-connector/pkg/config"
@@ -100,7 +101,7 @@ func (p *Provisioner) generate(conn tenant.Connection) (*keys.Pair, error) {
 func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *config.Config, pair *keys.Pair) (note string, err error) {
 	key, err := p.Tenant.Register(ctx, ticket, tenant.Registration{
 		Certificate: pair.Certificate,
-		SignIn:      c.Tenant.ServerURL + "/wsfed",
+		SignIn:      strings.TrimRight(c.Tenant.ServerURL, "/") + "/wsfed",
 		Version:     p.Version,
 	})
 	if err != nil {
