@@ -27,7 +27,12 @@ func (c *Client) openService(ctx context.Context) (*conn, error) {
 	if err := c.recentlyDenied(); err != nil {
 		return nil, err
 	}
-	return c.open(ctx, c.dialService)
+	// A look at whether the first server is back does not count: that it refuses
+	// the account says nothing about the one in use.
+	return c.open(ctx, func(ctx context.Context, s *server) (*conn, error) {
+		cn, err := c.dialService(ctx, s)
+		return cn, c.deny(err)
+	})
 }
 
 // open opens a connection to the first server that can be reached, beginning
@@ -46,10 +51,14 @@ func (c *Client) open(ctx context.Context, dial func(context.Context, *server) (
 			}
 			return cn, nil
 		}
-		failed = append(failed, err)
 		// The servers hold the same accounts: a second no would only bring the
-		// account nearer to being locked.
-		if code, _, ok := result(err); ok && code == ldap.LDAPResultInvalidCredentials || ctx.Err() != nil {
+		// account nearer to being locked. It is what the operator must know first.
+		if isDenial(err) {
+			failed = append(unreachable{err}, failed...)
+			break
+		}
+		failed = append(failed, err)
+		if ctx.Err() != nil {
 			break
 		}
 	}
@@ -83,7 +92,11 @@ func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 		})
 		if err != nil {
 			cn.kill()
-			return nil, c.deny(&Error{Doing: "bind as " + c.o.BindUser, Server: s.url, Err: inTime(ctx, err)})
+			e := &Error{Doing: "bind as " + c.o.BindUser, Server: s.url, Err: inTime(ctx, err)}
+			if isDenial(err) {
+				e.hint = "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
+			}
+			return nil, e
 		}
 	}
 	if s.traits.Load() != nil {
@@ -160,13 +173,17 @@ func (c *Client) spawn(f func()) bool {
 	return true
 }
 
+// isDenial reports whether a server does not take the service account.
+func isDenial(err error) bool {
+	code, _, ok := result(err)
+	return ok && code == ldap.LDAPResultInvalidCredentials
+}
+
 // deny remembers a refused service account.
-func (c *Client) deny(err *Error) error {
-	code, _, ok := result(err.Err)
-	if !ok || code != ldap.LDAPResultInvalidCredentials {
+func (c *Client) deny(err error) error {
+	if !isDenial(err) {
 		return err
 	}
-	err.hint = "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
 	c.denied.Lock()
 	defer c.denied.Unlock()
 	c.denied.until, c.denied.err = c.o.Now().Add(deniedFor), err

@@ -1,0 +1,81 @@
+package directory_test
+
+import (
+	"errors"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/identity"
+	"ad-ldap-connector/pkg/sandbox"
+	"ad-ldap-connector/testdata/lab"
+)
+
+// A refused service account is seen as that, also when another server could
+// not be reached before.
+func TestRefusedBehindUnreachable(t *testing.T) {
+	d := startSandbox(t, sandbox.Traits{}, lab.People(1))
+	c := client(t, d, func(o *directory.Options) {
+		o.URLs = append([]string{"ldap://127.0.0.1:1"}, o.URLs...)
+		o.BindPassword = "planted-Secret"
+	})
+	_, err := c.Find(t.Context(), "x")
+	isFault(t, err, "ldap://127.0.0.1:1")
+	var e *directory.Error
+	if !errors.As(err, &e) || !e.Refused() {
+		t.Errorf("%v is not seen as a refused account", err)
+	}
+}
+
+// The server of choice comes back and does not know the service account's
+// password: whoever uses the other one must not notice.
+func TestReturnToAFirstThatRefuses(t *testing.T) {
+	second := startSandbox(t, sandbox.Traits{}, lab.People(3))
+	gone := startSandbox(t, sandbox.Traits{}, lab.People(3))
+	first, err := url.Parse(gone.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var now atomic.Int64
+	c := client(t, second, func(o *directory.Options) {
+		o.URLs = append([]string{gone.URL()}, o.URLs...)
+		o.Now = func() time.Time { return time.Unix(now.Load(), 0) }
+	})
+	if err := login(t.Context(), c, 1); err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan struct{}, 10)
+	back, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Listen: first.Host, Traits: sandbox.Traits{Fault: func(op string) sandbox.Fault {
+		if op == "bind" {
+			asked <- struct{}{}
+		}
+		return sandbox.FaultNone
+	}}})
+	if err != nil {
+		t.Skipf("somebody has taken the port: %v", err)
+	}
+	defer func() { _ = back.Close() }()
+	now.Add(200) // beyond the idle age, so that connections are opened
+	if err := login(t.Context(), c, 1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-asked:
+	case <-time.After(time.Minute):
+		t.Fatal("the first server was not asked again")
+	}
+	for range 20 { // the refusal arrives while these go on
+		if err := login(t.Context(), c, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A search of everybody needs a connection that is not open yet.
+	if _, err := c.Search(t.Context(), identity.Query{}); err != nil {
+		t.Error(err)
+	}
+}
