@@ -96,6 +96,7 @@ func newTenant(t *transport) *tenant.Client {
 // run runs the node until ctx ends, and lets it finish what it has in hand.
 func (n *node) run(ctx context.Context) error {
 	err := n.agent.Run(ctx)
+	n.transport.HTTP.CloseIdleConnections() // the next node has a transport of its own
 	return errors.Join(err, n.directory.Close(), n.mapper.Close())
 }
 

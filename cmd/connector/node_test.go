@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -235,5 +237,39 @@ func TestAReplacedValueIsClosed(t *testing.T) {
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAnEndedNodeLeavesNoConnections: each reload ends a node.
+func TestAnEndedNodeLeavesNoConnections(t *testing.T) {
+	closed := make(chan struct{}, 1)
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	s.Start()
+	defer s.Close()
+	tr, err := newTransport(config.Network{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := tr.HTTP.Get(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	n := &node{transport: tr, agent: agent.New(nil)}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := n.run(ctx); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-closed:
+	case <-time.After(30 * time.Second):
+		t.Error("the connection stays")
 	}
 }
