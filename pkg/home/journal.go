@@ -111,6 +111,11 @@ func (j *journal) undo(root *os.Root) error {
 			return err
 		}
 	}
+	if j.Backup != "" { // forward may have come as far as that
+		if err := move(root, path.Join(backupsFolder, j.Backup), stageOld); err != nil {
+			return err
+		}
+	}
 	for _, e := range j.Files {
 		if err := put(root, path.Join(stageOld, e.Name), e.Name, e.Old); err != nil {
 			return err

@@ -129,6 +129,35 @@ func TestReplaceGoesBack(t *testing.T) {
 	}
 }
 
+// TestReplaceGoesBackFromTheEnd: the former files are under backups/ already
+// when a disk says that it could not keep that.
+func TestReplaceGoesBackFromTheEnd(t *testing.T) {
+	before := configured(t)
+	h := lay(t, before)
+	want := filesBelow(t, h.Dir())
+	after := files{}
+	for name, text := range contentsOf(t, incoming(t)) {
+		after[name] = []byte(text)
+	}
+	err := h.exclusively(func(root *os.Root) error {
+		old, err := h.current(root, after)
+		if err != nil {
+			return err
+		}
+		j, err := h.stage(root, old, after)
+		if err != nil {
+			return err
+		}
+		return errors.Join(j.forward(root), j.undo(root))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, filesBelow(t, h.Dir())); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A replacement is stopped after each of its steps. Open finds all files old
 // before the journal is written, and all new afterwards; all old when it was
 // going back.
