@@ -4,7 +4,7 @@ package identity
 type Reason string
 
 // The reasons of Active Directory's sub-codes (in brackets), of plain LDAP, and
-// of a password change (spec.md, sections 13.1 and 13.4).
+// of a password change (as the existing connector names them).
 const (
 	WrongUsername          Reason = "wrong_username"
 	WrongPassword          Reason = "wrong_password"           // 52e, 525, 530, 531
