@@ -12,7 +12,8 @@ const heartbeatTimeout = 5 * time.Second
 
 // Run looks at the directory every Options.Heartbeat until ctx ends, and tells
 // Options.State when it fares otherwise than before. It also keeps idle
-// connections fresh. Nothing else needs it: operations open what they need.
+// connections fresh, and returns to the first server when that is back. Nothing
+// else needs it: operations open what they need.
 func (c *Client) Run(ctx context.Context) error {
 	var ok bool
 	var detail string
@@ -31,6 +32,7 @@ func (c *Client) Run(ctx context.Context) error {
 				c.o.State(ok, detail)
 			}
 		}
+		c.returnToFirst() // connections that are always in use are never opened anew
 		c.shared.prune()
 		c.work.prune()
 		c.binds.prune()
