@@ -128,7 +128,7 @@ func multiplex[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, err
 		return o.value, o.err
 	case <-ctx.Done():
 		var none T
-		return none, context.Cause(ctx)
+		return none, givenUp(ctx)
 	}
 }
 
@@ -138,11 +138,21 @@ func alone[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error))
 	stop := context.AfterFunc(ctx, cn.kill)
 	defer func() {
 		if !stop() && err != nil {
-			err = context.Cause(ctx)
+			err = givenUp(ctx)
 		}
 	}()
 	defer guard(&err)
 	return op(cn.ldap)
+}
+
+// givenUp is the error of an operation whose ctx is over: the reason why, which
+// is always known as a loss of time or patience and never of the connection.
+func givenUp(ctx context.Context) error {
+	cause := context.Cause(ctx)
+	if timedOut(cause) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), cause)
 }
 
 // guard turns a panic of the library over a server's bytes into an error.
