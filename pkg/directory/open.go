@@ -80,39 +80,48 @@ func (c *Client) try(ctx context.Context, s *server, dial func(context.Context, 
 	return dial(ctx, s)
 }
 
-// dialService opens a connection to s and binds it as the service account.
+// dialService opens a connection to s that is bound as the service account, and
+// learns what the server can do.
 func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
-	cn, err := c.dial(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if c.o.BindUser != "" {
-		_, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SimpleBindResult, error) {
-			return l.SimpleBind(ldap.NewSimpleBindRequest(c.o.BindUser, string(c.o.BindPassword), nil))
-		})
-		if err != nil {
-			cn.kill()
-			e := &Error{Doing: "bind as " + c.o.BindUser, Server: s.url, Err: inTime(ctx, err)}
-			if isDenial(err) {
-				e.hint = "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
-			}
-			return nil, e
-		}
-	}
-	if s.traits.Load() != nil {
-		return cn, nil
+	cn, err := c.dialBound(ctx, s)
+	if err != nil || s.traits.Load() != nil {
+		return cn, err
 	}
 	t, err := readTraits(ctx, cn)
 	if ctx.Err() != nil {
 		cn.kill()
 		return nil, &Error{Doing: "read the root DSE", Server: s.url, Err: context.Cause(ctx)}
 	}
-	s.traits.Store(t)
-	if err != nil { // a server that hangs up on the question is not asked it again
+	if err != nil {
+		// A server that hangs up on the question is not asked it again; one that
+		// just then went down is, when it is back.
 		cn.kill()
-		return c.dialService(ctx, s)
+		if cn, err = c.dialBound(ctx, s); err != nil {
+			return nil, err
+		}
 	}
+	s.traits.Store(t)
 	return cn, nil
+}
+
+// dialBound opens a connection to s and binds it as the service account.
+func (c *Client) dialBound(ctx context.Context, s *server) (*conn, error) {
+	cn, err := c.dial(ctx, s)
+	if err != nil || c.o.BindUser == "" {
+		return cn, err
+	}
+	_, err = alone(ctx, cn, func(l *ldap.Conn) (*ldap.SimpleBindResult, error) {
+		return l.SimpleBind(ldap.NewSimpleBindRequest(c.o.BindUser, string(c.o.BindPassword), nil))
+	})
+	if err == nil {
+		return cn, nil
+	}
+	cn.kill()
+	e := &Error{Doing: "bind as " + c.o.BindUser, Server: s.url, Err: inTime(ctx, err)}
+	if isDenial(err) {
+		e.hint = "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
+	}
+	return nil, e
 }
 
 // readTraits asks a server what it can do. Some do not say.
