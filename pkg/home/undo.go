@@ -1,18 +1,26 @@
 package home
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 )
 
 // caFolder holds the certificate authorities that an install was given.
 const caFolder = "ca"
 
 // SaveCA keeps a file of certificate authorities under ca/.
-func (h *Home) SaveCA(name string, pem []byte) error { return h.write(path.Join(caFolder, name), pem) }
+func (h *Home) SaveCA(name string, pem []byte) error {
+	name = path.Join(caFolder, name)
+	if h.holds(name, pem) {
+		return nil
+	}
+	return h.write(name, pem)
+}
 
 // RemoveCA takes back SaveCA.
 func (h *Home) RemoveCA(name string) error { return h.remove(path.Join(caFolder, name)) }
@@ -30,12 +38,23 @@ func (h *Home) RestoreConfig(before []byte) error {
 	if before == nil {
 		return h.remove(configFile)
 	}
+	// A write that failed for want of space would fail again, with nothing to
+	// bring back.
+	if have, err := h.read(configFile); err == nil && bytes.Equal(have, before) {
+		return nil
+	}
 	return h.write(configFile, before)
 }
 
-// remove takes files of the home away. Those that are not there are no fault.
+// remove takes files of the home away. Those that are not there are no fault;
+// when none is, not even a lock is made, for which there may be no space.
 func (h *Home) remove(names ...string) error {
-	if !h.Exists() {
+	missing := func(name string) bool {
+		_, err := os.Lstat(h.Path(name))
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	// A replacement that was interrupted may yet bring them.
+	if missing(journalFile) && !slices.ContainsFunc(names, func(name string) bool { return !missing(name) }) {
 		return nil
 	}
 	return h.exclusively(func(root *os.Root) error {

@@ -50,3 +50,34 @@ func TestUndoKeepsWhatIsNotItsOwn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An undo of what was never done needs nothing that a full disk would refuse.
+func TestUndoOfNothingWritesNothing(t *testing.T) {
+	before := configured(t)
+	delete(before, mapperFile)
+	before["ca/own.pem"] = "x"
+	h := lay(t, before)
+	if err := h.SaveCA("own.pem", []byte("x")); err != nil { // whose mode was not ours
+		t.Fatal(err)
+	}
+	// No lock can be made any more, and so nothing can be written.
+	if err := os.RemoveAll(h.Path(stateFolder)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(h.Path(stateFolder), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"configuration": h.RestoreConfig([]byte(before[configFile])),
+		"authorities":   h.SaveCA("own.pem", []byte("x")),
+		"no authority":  h.RemoveCA("other.pem"),
+		"mapper":        h.RemoveMapper(),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := h.RestoreConfig([]byte("{}")); err == nil {
+		t.Error("it could be written to")
+	}
+}
