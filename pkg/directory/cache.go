@@ -11,9 +11,12 @@ import (
 	"github.com/jellydator/ttlcache/v3"
 )
 
-// maxCached is how many users' groups are remembered; the ones that were not
-// asked for longest go first.
-const maxCached = 10_000
+// How many users' groups are remembered, and in how many octets; the ones that
+// were not asked for longest go first.
+const (
+	maxCached       = 10_000
+	maxCachedOctets = 64 << 20
+)
 
 // A membership is the groups of one user.
 type membership struct {
@@ -40,6 +43,15 @@ type remembered struct {
 	until time.Time
 }
 
+// octets is about how much memory one user's groups take.
+func octets(item ttlcache.CostItem[string, remembered]) uint64 {
+	n := len(item.Key)
+	for _, g := range item.Value.groups {
+		n += len(g.DN) + len(g.Label) + 40 // a string's and a slice's own
+	}
+	return uint64(n)
+}
+
 // A load is a search under way.
 type load struct {
 	done    chan struct{}
@@ -52,8 +64,9 @@ type load struct {
 func newGroupCache(life context.Context, ttl time.Duration, now func() time.Time, spawn func(func()) bool) *groupCache {
 	return &groupCache{
 		ttl: ttl, now: now, life: life, spawn: spawn,
-		// The age is kept here, by our clock; the library bounds the number.
-		kept:    ttlcache.New(ttlcache.WithCapacity[string, remembered](maxCached)),
+		// The age is kept here, by our clock; the library bounds the number and
+		// the size.
+		kept:    ttlcache.New(ttlcache.WithCapacity[string, remembered](maxCached), ttlcache.WithMaxCost(maxCachedOctets, octets)),
 		loading: map[string]*load{},
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -116,4 +118,18 @@ func TestGroupCacheReadsOnce(t *testing.T) {
 		}
 		synctest.Wait() // the reading goroutine has ended, or the bubble would not
 	})
+}
+
+// However many groups people are in, what is remembered of them has a bound.
+func TestGroupCacheIsBoundedInOctets(t *testing.T) {
+	g := cached(time.Minute)
+	large := `"` + strings.Repeat("x", 1<<20) + `"`
+	for i := range 3 * maxCachedOctets >> 20 {
+		if _, err := g.get(t.Context(), "uid="+strconv.Itoa(i), func(context.Context) (membership, error) { return one(large), nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := g.kept.Len(); n > maxCachedOctets>>20 || n == 0 {
+		t.Errorf("%d MiB are remembered", n)
+	}
 }
