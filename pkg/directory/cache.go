@@ -43,8 +43,8 @@ type remembered struct {
 	until time.Time
 }
 
-// octets is about how much memory one user's groups take.
-func octets(item ttlcache.CostItem[string, remembered]) uint64 {
+// cost is about how many octets one user's groups take.
+func cost(item ttlcache.CostItem[string, remembered]) uint64 {
 	n := len(item.Key)
 	for _, g := range item.Value.groups {
 		n += len(g.DN) + len(g.Label) + 40 // a string's and a slice's own
@@ -66,7 +66,7 @@ func newGroupCache(life context.Context, ttl time.Duration, now func() time.Time
 		ttl: ttl, now: now, life: life, spawn: spawn,
 		// The age is kept here, by our clock; the library bounds the number and
 		// the size.
-		kept:    ttlcache.New(ttlcache.WithCapacity[string, remembered](maxCached), ttlcache.WithMaxCost(maxCachedOctets, octets)),
+		kept:    ttlcache.New(ttlcache.WithCapacity[string, remembered](maxCached), ttlcache.WithMaxCost(maxCachedOctets, cost)),
 		loading: map[string]*load{},
 	}
 }
