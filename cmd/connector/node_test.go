@@ -273,3 +273,53 @@ func TestAnEndedNodeLeavesNoConnections(t *testing.T) {
 		t.Error("the connection stays")
 	}
 }
+
+// TestHubPartIsDownUntilItIsAccepted: what people see is since when, and why;
+// neither may come and go with each attempt.
+func TestHubPartIsDownUntilItIsAccepted(t *testing.T) {
+	lone := httptest.NewServer(http.NotFoundHandler())
+	lone.Close() // nobody listens there any more
+	for name, provisioned := range map[string]bool{"with a ticket alone": false, "with the settings of the last start": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newTestHome(t)
+			c := config.Default()
+			c.Tenant.Ticket = config.Secret(lone.URL + "/p/ad/secret")
+			if provisioned {
+				c.Tenant.Hub, c.Tenant.Connection, c.Tenant.Realm = lone.URL, "corp", "urn:corp"
+				if err := h.SaveKeys(newPair(t)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := h.SaveConfig(c); err != nil {
+				t.Fatal(err)
+			}
+			tr, err := newTransport(config.Network{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := &node{home: h, config: c, transport: tr, log: slog.New(slog.DiscardHandler), provisioner: newProvisioner(h, tr), stats: new(stats)}
+			ctx, stop := context.WithCancel(t.Context())
+			said, done := reports{came: make(chan string, 1000)}, make(chan error, 1)
+			go func() { done <- n.serveHub(ctx, said.report) }()
+			for causes := 0; causes < 2; {
+				select {
+				case got := <-said.came:
+					if strings.Contains(got, "connection refused") {
+						causes++
+					} else if causes > 0 {
+						t.Errorf("the cause was replaced by %q", got)
+					}
+					if !strings.HasPrefix(got, "down ") {
+						t.Errorf("reported %q", got)
+					}
+				case err := <-done:
+					t.Fatalf("it ended: %v", err)
+				}
+			}
+			stop()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -22,14 +22,9 @@ import (
 // reason to stop: the hub is tried with the settings of the last start, and the
 // tenant again in the background.
 func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) error {
-	report(agent.Down, "asking the tenant for its settings")
-	r, err := n.refresh(ctx)
-	fresh := err == nil
-	if !fresh && !complete(r) {
-		return err
-	}
-	if !fresh {
-		n.log.Warn("going on with the tenant's settings of the last start", "part", "hub", "err", err)
+	r, fresh := n.settings(ctx, report)
+	if ctx.Err() != nil {
+		return nil
 	}
 	ctx, restart := context.WithCancelCause(ctx)
 	defer restart(nil)
@@ -45,7 +40,9 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		Explain:  func(err error) error { return tenant.Explain("", hostOf(t.Hub), err) }, // hub says itself what it was doing
 		Answered: n.stats.answered,
 		State: func(s hub.State, detail string) {
-			report(hubHealth(s), detail)
+			if s != hub.Connecting { // until it is known better, what was said last holds
+				report(hubHealth(s), detail)
+			}
 			if s == hub.Rejected {
 				select {
 				case rejected <- struct{}{}:
@@ -57,6 +54,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	if err != nil {
 		return err
 	}
+	report(agent.Down, "connecting to the hub at "+hostOf(t.Hub))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -69,6 +67,32 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		return errMoved // the agent starts this part again, with the new settings
 	}
 	return err
+}
+
+// settings asks the tenant until there is enough to serve the hub with, and
+// says whether it comes from the tenant and not from the last start. When ctx
+// ends there may be nothing.
+func (n *node) settings(ctx context.Context, report func(agent.State, string)) (r install.Result, fresh bool) {
+	report(agent.Down, "asking the tenant for its settings")
+	pause := &backoff.ExponentialBackOff{InitialInterval: time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 30 * time.Second}
+	pause.Reset()
+	for {
+		r, err := n.refresh(ctx)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return r, err == nil
+		case complete(r):
+			n.log.Warn("going on with the tenant's settings of the last start", "part", "hub", "err", err)
+			return r, false
+		}
+		n.log.Warn("ask the tenant for its settings", "part", "hub", "err", err)
+		report(agent.Down, err.Error())
+		select {
+		case <-ctx.Done():
+			return r, false
+		case <-time.After(pause.NextBackOff()):
+		}
+	}
 }
 
 var errMoved = errors.New("the tenant's settings or the agent's keys changed")
