@@ -333,8 +333,8 @@ func TestAnotherConnection(t *testing.T) {
 		t.Error("it says that nothing changed")
 	}
 	c := w.check(t)
-	if c.Tenant.Connection != "other" || !c.Tenant.ClientCertificates || c.Tenant.SigningKey == first.Tenant.SigningKey {
-		t.Errorf("the home still serves %s", c.Tenant.Connection)
+	if c.Tenant.Connection != "other" || c.Tenant.SiteName != "other" || !c.Tenant.ClientCertificates || c.Tenant.SigningKey == first.Tenant.SigningKey {
+		t.Errorf("the home serves %s, titled %s", c.Tenant.Connection, c.Tenant.SiteName)
 	}
 }
 

@@ -126,6 +126,9 @@ func apply(c *config.Config, conn tenant.Connection, hostname string) {
 		// What another connection said does not count here: its signing key
 		// must not be believed, and nobody has registered with this one yet.
 		t.SigningKey, t.SentThumbprint = "", ""
+		if t.SiteName == t.Connection { // nobody chose it
+			t.SiteName = ""
+		}
 	}
 	t.Hub, t.Connection, t.Realm = conn.Hub, conn.Name, conn.Realm
 	t.PostURLs = splitURLs(conn.PostURL)

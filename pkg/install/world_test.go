@@ -35,14 +35,14 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	real := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: cloud.CAPool()}}
+	direct := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: cloud.CAPool()}}
 	t.Cleanup(func() {
-		real.CloseIdleConnections()
+		direct.CloseIdleConnections()
 		if err := cloud.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &world{cloud: cloud, dir: filepath.Join(t.TempDir(), "home"), ticket: cloud.Ticket(), wire: &wire{real: real}}
+	return &world{cloud: cloud, dir: filepath.Join(t.TempDir(), "home"), ticket: cloud.Ticket(), wire: &wire{real: direct}}
 }
 
 // elsewhere is the same tenant with another home.
