@@ -18,8 +18,10 @@ import (
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/keys"
+	"ad-ldap-connector/pkg/sandbox"
 )
 
 // reports keeps what a part reports.
@@ -321,5 +323,59 @@ func TestHubPartIsDownUntilItIsAccepted(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestARejectedAgentRegistersAgain: an administrator made the tenant forget the
+// certificate, and nobody restarts the connector.
+func TestARejectedAgentRegistersAgain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for a real rejection's back-off")
+	}
+	t.Parallel()
+	cloud, err := sandbox.StartCloud(sandbox.CloudOptions{State: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cloud.Close() }()
+	h := newTestHome(t)
+	c := config.Default()
+	c.Tenant.Ticket, c.Network.CAPath = config.Secret(cloud.Ticket()), cloud.CAFile()
+	if err := h.SaveConfig(c); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := newTransport(c.Network, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &node{home: h, config: c, transport: tr, log: slog.New(slog.DiscardHandler), provisioner: newProvisioner(h, tr), stats: new(stats)}
+	ctx, stop := context.WithCancel(t.Context())
+	said, done := reports{came: make(chan string, 1000)}, make(chan error, 1)
+	go func() { done <- n.serveHub(ctx, said.report) }()
+	waitFor := func(state string) {
+		t.Helper()
+		for {
+			select {
+			case got := <-said.came:
+				if strings.HasPrefix(got, state) {
+					return
+				}
+			case err := <-done:
+				t.Fatalf("it ended: %v", err)
+			case <-time.After(time.Minute):
+				t.Fatalf("it never was %s", state)
+			}
+		}
+	}
+	waitFor("ok")
+	if err := cloud.Unpin("sandbox"); err != nil {
+		t.Fatal(err)
+	}
+	cloud.DropAgents()
+	waitFor("degraded " + hub.ErrRejected.Error())
+	waitFor("ok")
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
