@@ -32,6 +32,7 @@ type node struct {
 	agent       *agent.Agent
 	stats       *stats
 	offset      atomic.Int64 // the tenant's clock minus ours, once it is worth correcting
+	skew        skewSaid     // of the clock's part alone
 	identity    instance
 
 	served atomic.Pointer[config.Tenant] // the tenant settings that the hub is served with

@@ -22,6 +22,7 @@ import (
 	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/keys"
 	"ad-ldap-connector/pkg/sandbox"
+	"ad-ldap-connector/pkg/tenant"
 )
 
 // reports keeps what a part reports.
@@ -378,4 +379,32 @@ func TestARejectedAgentRegistersAgain(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestAWrongClockIsNotLoggedForEver: it is compared every 5 s, for weeks.
+func TestAWrongClockIsNotLoggedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log transcript
+		n := &node{log: newLog(&log, false, false)}
+		var said reports
+		for _, tt := range []struct {
+			offset, later time.Duration
+			lines         int
+			report        string
+		}{
+			{offset: 3 * time.Second, lines: 1, report: "ok "},
+			{offset: 3 * time.Second, later: clockWrongEvery, lines: 1, report: "ok "},
+			{offset: 9 * time.Second, later: clockWrongEvery, lines: 2, report: "degraded "}, // it got worse
+			{offset: 9 * time.Second, later: clockWrongEvery, lines: 2, report: "degraded "},
+			{offset: 9 * time.Second, later: clockSaidEvery, lines: 3, report: "degraded "},
+			{offset: 0, later: clockWrongEvery, lines: 3, report: "ok 0s apart"},
+			{offset: -3 * time.Second, later: clockEvery, lines: 4, report: "ok "},
+		} {
+			<-time.After(tt.later)
+			n.judge(tenant.Clock{Offset: tt.offset}, said.report)
+			if got := strings.Count(log.String(), "\n"); got != tt.lines || !strings.HasPrefix(said.String(), tt.report) {
+				t.Errorf("%v apart: %d lines, %q; want %d, %q", tt.offset, got, said.String(), tt.lines, tt.report)
+			}
+		}
+	})
 }

@@ -180,6 +180,7 @@ func sameHub(a, b install.Result) bool {
 const (
 	clockEvery      = time.Minute
 	clockWrongEvery = 5 * time.Second
+	clockSaidEvery  = 10 * time.Minute // in the log, while it stays wrong
 	clockWarns      = time.Second
 	clockDegrades   = 5 * time.Second
 )
@@ -212,20 +213,31 @@ func (n *node) watchClock(ctx context.Context, report func(agent.State, string))
 	}
 }
 
+// skewSaid is when the log was last told that the clock is wrong, and how much.
+type skewSaid struct {
+	at  time.Time
+	bad bool
+}
+
 // judge reports one comparison of clocks, and whether they agree. Half the
 // round trip is the comparison's own uncertainty, and not held against anyone.
 func (n *node) judge(clock tenant.Clock, report func(agent.State, string)) bool {
 	apart := max(0, clock.Offset.Abs()-clock.RoundTrip/2)
 	if apart <= clockWarns {
 		n.offset.Store(0)
+		n.skew = skewSaid{}
 		report(agent.OK, fmt.Sprintf("%s apart", clock.Offset.Abs().Round(time.Millisecond)))
 		return true
 	}
 	n.offset.Store(int64(clock.Offset))
 	now := time.Now()
 	skew := &install.ClockSkewError{Local: now, Tenant: now.Add(clock.Offset)}
-	n.log.Warn(skew.Error(), "part", "clock", "hint", skew.Hint())
-	if apart > clockDegrades {
+	bad := apart > clockDegrades
+	if n.skew.at.IsZero() || bad != n.skew.bad || now.Sub(n.skew.at) >= clockSaidEvery {
+		n.skew = skewSaid{now, bad}
+		n.log.Warn(skew.Error(), "part", "clock", "hint", skew.Hint())
+	}
+	if bad {
 		report(agent.Degraded, skew.Error())
 	} else {
 		report(agent.OK, skew.Error())
