@@ -57,7 +57,7 @@ func checkPFX(c *Config) (string, string) {
 // checkCredentials looks at the two formats of a sealed password: hex, and
 // $2$.SALT.IV.TEXT, each part hex.
 func checkCredentials(c *Config) (string, string) {
-	s := string(c.Directory.BindCredentials)
+	s := strings.TrimSpace(string(c.Directory.BindCredentials)) // as it is opened
 	parts := strings.Split(s, ".")
 	if parts[0] == "$2$" {
 		parts = parts[1:]

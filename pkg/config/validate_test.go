@@ -41,6 +41,7 @@ func TestValidate(t *testing.T) {
 		{"a password without a user", func(c *Config) { c.Directory.BindUser = "" }, []string{"LDAP_BIND_USER"}},
 		{"a user without a password", func(c *Config) { c.Directory.BindPassword = "" }, []string{"LDAP_BIND_PASSWORD"}},
 		{"a sealed password", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "0aff" }, nil},
+		{"a sealed password with a line end", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "$2$.00.ff.0a\n" }, nil},
 		{"StartTLS with ldaps", func(c *Config) { c.Directory.StartTLS = true }, []string{"LDAP_STARTTLS"}},
 		{"StartTLS with ldap", func(c *Config) { c.Directory.StartTLS, c.Directory.URLs = true, []string{"ldap://a", "LDAP://b"} }, nil},
 		{"mixed schemes", func(c *Config) { c.Directory.URLs = []string{"ldap://a", "ldaps://b"} }, nil},
