@@ -188,6 +188,19 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
+// Who has an answer may use its number at once for the next request.
+func TestMessageNumbersMayBeUsedAgain(t *testing.T) {
+	nc := rawDirectory(t, startDirectory(t, DirectoryOptions{Traits: adTraits}))
+	for range 2000 {
+		if _, err := nc.Write(rawMessage(2, ldapDeleteRequest, "x")); err != nil {
+			t.Fatal(err)
+		}
+		if a := readRaw(t, nc); a.id != 2 || a.code != ldapUnwilling {
+			t.Fatalf("%+v", a)
+		}
+	}
+}
+
 // What can not be read: an answer where there is a number to answer to, else a
 // notice of disconnection.
 func TestMalformed(t *testing.T) {

@@ -31,7 +31,7 @@ type ldapConn struct {
 	secure  bool
 	who     *storeEntry // nil: anonymous
 	must    bool        // the password must be changed before anything else
-	running map[int]context.CancelFunc
+	running map[int]*ldapOperating
 	cursors map[string]ldapCursor
 
 	wmu sync.Mutex // one message at a time
@@ -39,8 +39,11 @@ type ldapConn struct {
 	wg  sync.WaitGroup // running operations
 }
 
+// ldapOperating is an operation that has not been answered yet.
+type ldapOperating struct{ cancel context.CancelFunc }
+
 func newLDAPConn(d *Directory, nc net.Conn) *ldapConn {
-	c := &ldapConn{d: d, running: map[int]context.CancelFunc{}, cursors: map[string]ldapCursor{}}
+	c := &ldapConn{d: d, running: map[int]*ldapOperating{}, cursors: map[string]ldapCursor{}}
 	c.use(nc)
 	return c
 }
@@ -132,11 +135,12 @@ func (c *ldapConn) dispatch(ctx context.Context, m *ldapMessage) bool {
 		return c.operate(ctx, m)
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	op := &ldapOperating{cancel}
 	c.mu.Lock()
 	_, taken := c.running[m.id]
 	busy := len(c.running) >= ldapMaxParallel
 	if !taken && !busy {
-		c.running[m.id] = cancel
+		c.running[m.id] = op
 	}
 	c.mu.Unlock()
 	if taken || busy {
@@ -145,12 +149,12 @@ func (c *ldapConn) dispatch(ctx context.Context, m *ldapMessage) bool {
 		if taken {
 			res = ldapResult{code: ldapProtocolError, text: "message number is in use"}
 		}
-		c.answer(c.d.ctx, m, res)
+		c.send(c.d.ctx, res.encode(m.id, ldapResponses[m.op]), true)
 		return true
 	}
 	c.wg.Go(func() {
 		defer cancel()
-		defer c.abandon(m.id)
+		defer c.ended(m.id, op)
 		defer c.rescue()
 		if !c.operate(ctx, m) {
 			c.close()
@@ -162,11 +166,20 @@ func (c *ldapConn) dispatch(ctx context.Context, m *ldapMessage) bool {
 // abandon ends an operation without an answer; after its end it is a no-op.
 func (c *ldapConn) abandon(id int) {
 	c.mu.Lock()
-	cancel := c.running[id]
-	delete(c.running, id)
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel()
+	defer c.mu.Unlock()
+	if op := c.running[id]; op != nil {
+		op.cancel()
+		delete(c.running, id)
+	}
+}
+
+// ended counts an operation out that ended without an answer. One that was
+// answered is out already, and another may have its number by now.
+func (c *ldapConn) ended(id int, op *ldapOperating) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running[id] == op {
+		delete(c.running, id)
 	}
 }
 
@@ -245,7 +258,18 @@ func (c *ldapConn) answer(ctx context.Context, m *ldapMessage, res ldapResult) {
 	if res.text != "" && c.d.traits.Load().TrailingNUL {
 		res.text += "\x00"
 	}
-	c.send(ctx, res.encode(m.id, ldapResponses[m.op]), true)
+	message := res.encode(m.id, ldapResponses[m.op])
+	c.wmu.Lock()
+	defer c.wmu.Unlock()
+	// The client may use the number again as soon as it has the answer. Not
+	// earlier than its turn to be written: answers that wait for a client that
+	// does not read count as running, so that there are never many.
+	c.mu.Lock()
+	if ctx.Err() == nil {
+		delete(c.running, m.id)
+	}
+	c.mu.Unlock()
+	c.write(ctx, message, true)
 }
 
 // disconnect tells the client why the connection is closed (the notice of
@@ -254,11 +278,17 @@ func (c *ldapConn) disconnect(text string) {
 	c.send(c.d.ctx, ldapResult{code: ldapProtocolError, text: text, name: "1.3.6.1.4.1.1466.20036"}.encode(0, ldapExtendedResponse), true)
 }
 
-// send writes a message. After its operation was abandoned nothing is sent; a
-// client that is gone or does not read loses the connection.
+// send sends a message, one at a time.
 func (c *ldapConn) send(ctx context.Context, message []byte, flush bool) {
 	c.wmu.Lock()
 	defer c.wmu.Unlock()
+	c.write(ctx, message, flush)
+}
+
+// write writes a message. After its operation was abandoned nothing is sent; a
+// client that is gone or does not read loses the connection. The caller holds
+// wmu.
+func (c *ldapConn) write(ctx context.Context, message []byte, flush bool) {
 	if ctx.Err() != nil {
 		return
 	}
