@@ -140,6 +140,7 @@ func (s *SlapdServer) Pause() {
 	if err := stopProcess(s.process.cmd.Process); err != nil {
 		s.t.Skip(err)
 	}
+	Eventually(s.t, "slapd to hang", func() bool { return hangs(s.process.cmd.Process) })
 }
 
 // Resume ends a Pause.
