@@ -258,7 +258,7 @@ func TestAcceptNoTerminal(t *testing.T) {
 			{"install", "--no-service", "--ticket-file", c.file("ticket", "https://acme.example/p/ad/x\n")},
 		} {
 			cmd := exec.Command(c.program, append(args, "--home", c.home)...)
-			cmd.Env, cmd.Dir, cmd.Stdin = append(c.environ, "TERM=xterm"), c.dir, stdin
+			cmd.Env, cmd.Dir, cmd.Stdin = slices.Concat(c.environ, []string{"TERM=xterm"}), c.dir, stdin
 			began := time.Now()
 			done := make(chan error, 1)
 			if err := cmd.Start(); err != nil {
