@@ -201,6 +201,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers) (install.Options, 
 	return install.Options{
 		Provisioner: *p, Ticket: ticket, Config: c, Directory: a.checkDirectory(t),
 		CA: ca, Mapper: profile.Default, Replace: o.replace,
+		Note: func(text string) { a.say("warning: %s", text) },
 	}, nil
 }
 

@@ -30,6 +30,9 @@ type Options struct {
 	CA        []byte // authorities to trust besides the system's, PEM; nil: none
 	Mapper    string // the script for a home that has none
 	Replace   bool   // the home may be pointed at another connection
+	// Note learns what the operator should know although nothing failed; nil:
+	// nobody does.
+	Note func(text string)
 }
 
 // caName is the file that an install keeps its extra authorities in.
@@ -149,7 +152,10 @@ func New(o Options) Plan {
 			},
 			Do: func(ctx context.Context) error {
 				sent := new(atomic.Bool)
-				_, err := o.register(watchSending(ctx, sent), o.Ticket, &c, pair)
+				note, err := o.register(watchSending(ctx, sent), o.Ticket, &c, pair)
+				if note != "" && o.Note != nil {
+					o.Note(note)
+				}
 				known = err == nil || sent.Load() && !o.refused(ctx, err, pair)
 				return err
 			}},

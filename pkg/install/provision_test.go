@@ -170,6 +170,25 @@ func TestNoSigningKeyIsNoted(t *testing.T) {
 	}
 }
 
+// TestAnInstallNotesThatThereIsNoSigningKey: it succeeded, and would answer
+// nobody.
+func TestAnInstallNotesThatThereIsNoSigningKey(t *testing.T) {
+	w := newWorld(t)
+	w.wire.spoil = func(_ int, r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if r.Method == http.MethodPost {
+			return answering("", func(string) string { return "{}" })(0, r, next)
+		}
+		return next.RoundTrip(r)
+	}
+	o := w.options(t)
+	var notes []string
+	o.Note = func(text string) { notes = append(notes, text) }
+	w.install(t, o)
+	if len(notes) != 1 || !strings.Contains(notes[0], "no signing key") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
 // TestAnotherConnectionsSigningKeyIsNotBelieved: the ticket was exchanged by
 // hand, and the new connection's tenant sends no key of its own.
 func TestAnotherConnectionsSigningKeyIsNotBelieved(t *testing.T) {
