@@ -16,12 +16,12 @@ trap 'rm -f "$out"' EXIT
 code=0
 go test $race -timeout 20m -v "$@" ./... >"$out" 2>&1 || code=$?
 if [ "$code" != 0 ]; then
-	grep -vE '^(=== |\s*--- (PASS|SKIP))' "$out" || true
+	grep -avE '^(=== |\s*--- (PASS|SKIP))' "$out" || true
 else
-	grep -E '^(ok|FAIL|\?)' "$out" || true
+	grep -aE '^(ok|FAIL|\?)' "$out" || true
 fi
 awk '/^ *--- (PASS|FAIL|SKIP): [^\/]*$/ { n[$2]++ } END { printf "%d passed, %d failed, %d skipped\n", n["PASS:"], n["FAIL:"], n["SKIP:"] }' "$out"
-if grep -qE '^ *--- SKIP' "$out"; then
+if grep -aqE '^ *--- SKIP' "$out"; then
 	echo "skipped:"
 	# A test says why while it runs, and that it was skipped when it has ended.
 	awk '/^=== / { now = $3 } /^ +[^ ]+\.go:[0-9]+: / { why[now] = $0 } /^ *--- SKIP: / { print; if ($3 in why) print why[$3] }' "$out"
