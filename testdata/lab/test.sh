@@ -9,6 +9,7 @@ if command -v "${CC:-cc}" >/dev/null 2>&1; then
 	race=-race
 	export CGO_ENABLED=1
 else
+	export CGO_ENABLED=0
 	echo "test: no C compiler, so without the race detector" >&2
 fi
 out=$(mktemp)
