@@ -50,15 +50,17 @@ func TestReturnToAFirstThatRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := make(chan struct{}, 10)
-	back, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Listen: first.Host, Traits: sandbox.Traits{Fault: func(op string) sandbox.Fault {
-		if op == "bind" {
-			asked <- struct{}{}
-		}
-		return sandbox.FaultNone
-	}}})
-	if err != nil {
-		t.Skipf("somebody has taken the port: %v", err)
-	}
+	var back *sandbox.Directory
+	lab.Eventually(t, "the first server's port to be free again", func() (ok bool) { // a connection from it ends soon
+		var err error
+		back, err = sandbox.StartDirectory(sandbox.DirectoryOptions{Listen: first.Host, Traits: sandbox.Traits{Fault: func(op string) sandbox.Fault {
+			if op == "bind" {
+				asked <- struct{}{}
+			}
+			return sandbox.FaultNone
+		}}})
+		return err == nil
+	})
 	defer func() { _ = back.Close() }()
 	now.Add(200) // beyond the idle age, so that connections are opened
 	if err := login(t.Context(), c, 1); err != nil {
