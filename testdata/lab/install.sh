@@ -15,6 +15,14 @@ need tinyproxy tinyproxy
 need squid squid
 need htpasswd apache2-utils
 need chromium chromium
+need samba samba samba-ad-dc samba-ad-provision ldb-tools winbind attr acl python3-markdown
+need kinit krb5-user
+need krb5kdc krb5-kdc krb5-admin-server
+need dnsmasq dnsmasq-base
+need chronyd chrony
+need faketime faketime
+need nft nftables
+need ip iproute2
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 	echo "lab: not installed here, and their tests are skipped:$missing" >&2
