@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -67,6 +68,22 @@ func explain(s identity.Stage) stageReport {
 	return stageReport{Stage: s.Name, Server: s.Server, Took: ms(s.Took), Detail: detail}
 }
 
+// String is the stage as a line of text.
+func (s stageReport) String() string {
+	took := time.Duration(s.Took * float64(time.Millisecond)).Round(10 * time.Microsecond)
+	return fmt.Sprintf("%-12s %9s  %s  %s", s.Stage, took, s.Server, s.Detail)
+}
+
+// sayStages shows people the stages, if they want or need them.
+func (a *app) sayStages(stages []stageReport, wanted bool) {
+	if !wanted || a.json() {
+		return
+	}
+	for _, s := range stages {
+		a.say("%s", s)
+	}
+}
+
 func (r *loginReport) conclude(p identity.Profile, err error) {
 	r.Outcome, r.Profile = "accepted", p
 	var refusal *identity.Refusal
@@ -105,8 +122,7 @@ func (a *app) printLogin(r loginReport, trace bool, err error) error {
 	}
 	if trace || r.Outcome != "accepted" {
 		for _, s := range r.Stages {
-			took := time.Duration(s.Took * float64(time.Millisecond)).Round(10 * time.Microsecond)
-			if err := a.text("%-12s %9s  %s  %s\n", s.Stage, took, s.Server, s.Detail); err != nil {
+			if err := a.text("%s\n", s); err != nil {
 				return err
 			}
 		}

@@ -14,13 +14,14 @@ import (
 )
 
 func newSearchCommand(a *app) *cobra.Command {
-	limit := 20
+	limit, trace := 20, false
 	cmd := &cobra.Command{
 		Use:   "search users|groups [TEXT]",
 		Short: "List users or groups as the tenant would find them",
 		Long:  "Users are found with LDAP_SEARCH_QUERY; groups are listed, and those kept that hold TEXT.",
 		Example: `  connector search users smith --limit 5
-  connector search groups -o json`,
+  connector search groups -o json
+  connector search users smith --trace`,
 		ValidArgs: []string{"users", "groups"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 || args[0] != "users" && args[0] != "groups" {
@@ -35,21 +36,26 @@ func newSearchCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer w.Close()
+			var stages []stageReport
+			ctx := identity.WithTrace(cmd.Context(), func(s identity.Stage) { stages = append(stages, explain(s)) })
 			if args[0] == "groups" {
-				groups, err := w.users.Groups(cmd.Context(), 0)
+				groups, err := w.users.Groups(ctx, 0)
+				a.sayStages(stages, trace || err != nil)
 				if err != nil {
 					return err
 				}
-				return a.printGroups(matching(groups, text, limit))
+				return a.printGroups(matching(groups, text, limit), stages)
 			}
-			found, err := w.users.Search(cmd.Context(), identity.Query{Text: text, Limit: limit})
+			found, err := w.users.Search(ctx, identity.Query{Text: text, Limit: limit})
+			a.sayStages(stages, trace || err != nil)
 			if err != nil {
 				return err
 			}
-			return a.printUsers(found)
+			return a.printUsers(found, stages)
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", limit, "at most `N`; 0 means all")
+	cmd.Flags().BoolVar(&trace, "trace", false, "show which server was asked what, and how long it took")
 	return cmd
 }
 
@@ -65,12 +71,12 @@ func matching(groups []identity.Group, text string, limit int) []identity.Group 
 	return groups
 }
 
-func (a *app) printUsers(found []identity.Profile) error {
+func (a *app) printUsers(found []identity.Profile, stages []stageReport) error {
 	if a.json() {
 		if found == nil {
 			found = []identity.Profile{}
 		}
-		return a.print(map[string]any{"users": found})
+		return a.print(map[string]any{"users": found, "stages": stages})
 	}
 	for _, p := range found {
 		if err := a.text("%-24s %-32s %s\n", p.Value("nickname"), p.Value("displayName"), p.Value("dn")); err != nil {
@@ -81,13 +87,13 @@ func (a *app) printUsers(found []identity.Profile) error {
 	return nil
 }
 
-func (a *app) printGroups(groups []identity.Group) error {
+func (a *app) printGroups(groups []identity.Group, stages []stageReport) error {
 	if a.json() {
 		labels := make([]json.RawMessage, len(groups))
 		for i, g := range groups {
 			labels[i] = g.Label
 		}
-		return a.print(map[string]any{"groups": labels})
+		return a.print(map[string]any{"groups": labels, "stages": stages})
 	}
 	for _, g := range groups {
 		if err := a.text("%-32s %s\n", strings.Trim(string(g.Label), `"`), g.DN); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -141,6 +142,74 @@ func TestSearchOmitsGroups(t *testing.T) {
 		if got, _ := json.Marshal(found); string(got) != tt.want {
 			t.Errorf("%+v: %s", tt.policy, got)
 		}
+	}
+}
+
+// meeting is a directory whose binds and group readings wait for each other.
+type meeting struct {
+	directory
+	met chan struct{}
+}
+
+func (m *meeting) Bind(ctx context.Context, dn string, p Password) error {
+	select {
+	case <-m.met:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return m.directory.Bind(ctx, dn, p)
+}
+
+func (m *meeting) Groups(ctx context.Context, user *Entry) ([]Group, error) {
+	select {
+	case m.met <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return m.directory.Groups(ctx, user)
+}
+
+func TestGroupsAreReadWhileThePasswordIsTried(t *testing.T) {
+	d := &meeting{met: make(chan struct{})}
+	a := &Authenticator{Directory: d, Mapper: mapper{}}
+	if _, err := a.Authenticate(t.Context(), Credentials{"jane", "secret"}); err != nil {
+		t.Error(err)
+	}
+}
+
+// waiting is a directory whose group readings end with their context alone.
+type waiting struct {
+	directory
+	ended atomic.Bool
+}
+
+func (w *waiting) Groups(ctx context.Context, _ *Entry) ([]Group, error) {
+	<-ctx.Done()
+	w.ended.Store(true)
+	return nil, ctx.Err()
+}
+
+func TestNothingRunsOnAfterAFault(t *testing.T) {
+	down := errors.New("connection refused")
+	d := &waiting{directory: directory{bind: down}}
+	a := &Authenticator{Directory: d, Mapper: mapper{}}
+	if _, err := a.Authenticate(t.Context(), Credentials{"jane", "secret"}); !errors.Is(err, down) || !d.ended.Load() {
+		t.Errorf("%v, groups ended: %t", err, d.ended.Load())
+	}
+}
+
+// falling is a directory whose code breaks.
+type falling struct{ directory }
+
+func (*falling) Groups(context.Context, *Entry) ([]Group, error) { panic("a bug") }
+
+func TestAPanicIsAFault(t *testing.T) {
+	a := &Authenticator{Directory: &falling{}, Mapper: mapper{}, Policy: Policy{GroupsRequired: true}}
+	if _, err := a.Authenticate(t.Context(), Credentials{"jane", "secret"}); err == nil || !strings.Contains(err.Error(), "a bug") {
+		t.Errorf("login: %v", err)
+	}
+	if _, err := a.Search(t.Context(), Query{}); err == nil || !strings.Contains(err.Error(), "a bug") {
+		t.Errorf("search: %v", err)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 // A Stage is one step of a login, for whoever explains it: "find", "bind",
-// "groups", "map" or "set-password".
+// "groups", "map", "set-password", "search" or "list-groups".
 type Stage struct {
 	Name   string
 	Server string // the directory server that answered, or ""
@@ -15,37 +15,50 @@ type Stage struct {
 	Err    error // a *Refusal or a fault
 }
 
-type traceKey struct{}
-
-type trace struct {
-	seen  func(Stage)
-	stage Stage
-}
+type (
+	traceKey struct{} // func(Stage)
+	stageKey struct{} // *Stage
+)
 
 // WithTrace returns a context whose logins report each stage to seen, in the
-// goroutine of the login.
+// goroutine of the login and in the order of the names above, also where stages
+// ran at the same time.
 func WithTrace(ctx context.Context, seen func(Stage)) context.Context {
-	return context.WithValue(ctx, traceKey{}, &trace{seen: seen})
+	return context.WithValue(ctx, traceKey{}, seen)
+}
+
+// withoutTrace returns a context that reports no more stages.
+func withoutTrace(ctx context.Context) context.Context {
+	return context.WithValue(ctx, traceKey{}, nil)
 }
 
 // Note tells the trace of ctx, if there is one, which server answered the
 // stage under way and what was asked. The last note of a stage stands.
 func Note(ctx context.Context, server, detail string) {
-	if t, ok := ctx.Value(traceKey{}).(*trace); ok {
-		t.stage.Server, t.stage.Detail = server, detail
+	if s, ok := ctx.Value(stageKey{}).(*Stage); ok {
+		s.Server, s.Detail = server, detail
 	}
 }
 
+// Traced reports whether anybody wants notes: to spare the work of making them.
+func Traced(ctx context.Context) bool { return ctx.Value(stageKey{}) != nil }
+
 // stage runs one stage of a login and reports it.
-func stage(ctx context.Context, name string, do func() error) error {
-	t, ok := ctx.Value(traceKey{}).(*trace)
+func stage(ctx context.Context, name string, do func(context.Context) error) error {
+	report, err := begin(ctx, name, do)
+	report()
+	return err
+}
+
+// begin runs one stage of a login, and returns what reports it.
+func begin(ctx context.Context, name string, do func(context.Context) error) (report func(), err error) {
+	seen, ok := ctx.Value(traceKey{}).(func(Stage))
 	if !ok {
-		return do()
+		return func() {}, do(ctx)
 	}
-	t.stage = Stage{Name: name}
+	s := &Stage{Name: name}
 	start := time.Now()
-	t.stage.Err = do()
-	t.stage.Took = time.Since(start)
-	t.seen(t.stage)
-	return t.stage.Err
+	s.Err = do(context.WithValue(ctx, stageKey{}, s))
+	s.Took = time.Since(start)
+	return func() { seen(*s) }, s.Err
 }
