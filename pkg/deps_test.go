@@ -52,6 +52,9 @@ var owners = map[string][]string{
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},
 	"github.com/jellydator/ttlcache/v3": {"directory"},
+	// The client side of Kerberos, with which the service account binds. Who
+	// accepts browsers' service tickets will be a room of its own.
+	"github.com/jcmturner/gokrb5": {"directory"},
 }
 
 // pure lists what the rooms without I/O must never import.
