@@ -32,6 +32,18 @@ func need(t testing.TB, program, path string) {
 	t.Skipf("%s is not installed; `make test` as root installs it", program)
 }
 
+// needRoot is need, for what only root may do.
+func needRoot(t testing.TB, why string) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CONNECTOR_TEST_REQUIRE") == "1" {
+		t.Fatalf("this needs root (%s), and CONNECTOR_TEST_REQUIRE=1", why)
+	}
+	t.Skipf("this needs root: %s", why)
+}
+
 // Eventually waits until ok says so, for what cannot be waited on otherwise.
 func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

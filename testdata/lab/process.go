@@ -17,7 +17,13 @@ type process struct {
 // does nothing else, because its end would be the server's.
 func start(t testing.TB, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(name, args...), said: &output{}, done: make(chan struct{})}
+	return startCommand(t, exec.Command(name, args...))
+}
+
+// startCommand is start, for a command that has more to it.
+func startCommand(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, said: &output{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.said, p.said
 	tie(p.cmd)
 	started := make(chan error, 1)
@@ -32,7 +38,7 @@ func start(t testing.TB, name string, args ...string) *process {
 		close(p.done)
 	}()
 	if err := <-started; err != nil {
-		t.Fatalf("start %s: %v", name, err)
+		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
 	return p
 }

@@ -1,0 +1,189 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// A sambaTree is the files of one domain controller, running or not.
+type sambaTree struct{ dir, conf string }
+
+// environ keeps Samba's programs off the files of this machine.
+func (s sambaTree) environ() []string {
+	env := append(os.Environ(), "KRB5_CONFIG="+filepath.Join(s.dir, "krb5.conf"), "LC_ALL=C.UTF-8")
+	// The ldb programs of Debian do not know where Samba's modules are, which
+	// is below the machine's name.
+	if found, _ := filepath.Glob("/usr/lib/*/samba/ldb"); len(found) > 0 {
+		env = append(env, "LDB_MODULES_PATH="+found[0])
+	}
+	return env
+}
+
+// run runs one of Samba's programs and returns what it prints.
+func (s sambaTree) run(ctx context.Context, stdin, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.environ(), strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("%s %.60q: %w\n%s%s", filepath.Base(program), args, err, out.Bytes(), errs.Bytes())
+	}
+	return out.String(), nil
+}
+
+// tool runs samba-tool, which takes half a second whatever it does.
+func (s sambaTree) tool(ctx context.Context, args ...string) (string, error) {
+	return s.run(ctx, "", sambaToolPath, append(args, "--configfile="+s.conf)...)
+}
+
+// ldb adds or modifies entries, at about 4 ms each; a password takes 25 ms.
+func (s sambaTree) ldb(program, ldif string, args ...string) error {
+	_, err := s.run(context.Background(), ldif, program, append(args, "--configfile="+s.conf, "-H", filepath.Join(s.dir, "private", "sam.ldb"))...)
+	return err
+}
+
+// sid returns the SID of an entry as text.
+func (s sambaTree) sid(dn string) (string, error) {
+	out, err := s.run(context.Background(), "", ldbsearchPath, "--configfile="+s.conf, "-H", filepath.Join(s.dir, "private", "sam.ldb"),
+		"-b", dn, "-s", "base", "objectSid")
+	if err != nil {
+		return "", err
+	}
+	_, rest, ok := strings.Cut(out, "objectSid: ")
+	if !ok {
+		return "", fmt.Errorf("no objectSid of %s in %q", dn, out)
+	}
+	sid, _, _ := strings.Cut(rest, "\n")
+	return sid, nil
+}
+
+// sambaVersion is the text that tells one Samba from another.
+var sambaVersion = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command(sambaPath, "--version").Output()
+	return string(out), err
+})
+
+// cacheDir is where what is expensive to make is kept between runs.
+func cacheDir() (string, error) {
+	if dir := os.Getenv("CONNECTOR_CI_CACHE"); dir != "" {
+		return dir, nil
+	}
+	home, err := os.UserHomeDir()
+	return filepath.Join(home, ".cache", "connector-ci"), err
+}
+
+// copyTemplate fills the server's folder from the template for o, which it
+// makes where there is none.
+func (s *SambaServer) copyTemplate(o SambaOptions) {
+	s.t.Helper()
+	template, unlock, err := sambaTemplate(s.t, o.Bulk)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer unlock()
+	if err := copyTree(template, s.Dir); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// copyTree copies what is in one folder into another.
+func copyTree(from, to string) error {
+	if out, err := exec.Command("cp", "-a", "--reflink=auto", from+"/.", to).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy %s: %w\n%s", from, err, out)
+	}
+	return nil
+}
+
+// sambaTemplate returns the folder of a provisioned and seeded domain
+// controller that nobody changes until unlock is called.
+func sambaTemplate(t testing.TB, bulk int) (dir string, unlock func(), err error) {
+	version, err := sambaVersion()
+	if err != nil {
+		return "", nil, err
+	}
+	cache, err := cacheDir()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return "", nil, err
+	}
+	// What the seed is made of names it: other content is another template.
+	sum := sha256.Sum256(fmt.Append(nil, version, provisionArgs, sambaSeed(), sambaBulk(bulk)))
+	dir = filepath.Join(cache, fmt.Sprintf("samba-%x", sum[:8]))
+	if unlock, err = lockFile(dir+".lock", true); err != nil {
+		return "", nil, err
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return dir, unlock, nil
+	}
+	t.Logf("making the template %s, once", dir)
+	if err := makeTemplate(t, dir, bulk); err != nil {
+		unlock()
+		return "", nil, err
+	}
+	return dir, unlock, nil
+}
+
+// makeTemplate builds the template beside its place and moves it there whole.
+func makeTemplate(t testing.TB, dir string, bulk int) (err error) {
+	half, err := os.MkdirTemp(filepath.Dir(dir), "half-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(half))
+		}
+	}()
+	tree := sambaTree{dir: half, conf: filepath.Join(half, "smb.conf")}
+	if bulk > 0 {
+		base, unlock, err := sambaTemplate(t, 0)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		if err := copyTree(base, half); err != nil {
+			return err
+		}
+	} else if err := tree.provision(); err != nil {
+		return err
+	}
+	// The server's own configuration, but for what only a running one has.
+	if err := os.WriteFile(tree.conf, []byte(sambaConf(half, "127.0.0.1", "", "", "", SambaOptions{})), 0o600); err != nil {
+		return err
+	}
+	if bulk > 0 {
+		err = tree.ldb(ldbaddPath, sambaBulk(bulk))
+	} else {
+		err = tree.seed()
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(half, dir)
+}
+
+// provisionArgs make an empty domain.
+var provisionArgs = []string{
+	"domain", "provision", "--realm=" + sambaRealm, "--domain=" + sambaShort, "--server-role=dc", "--dns-backend=SAMBA_INTERNAL",
+	"--adminpass=" + sambaAdminWord, "--host-name=dc1", "--host-ip=127.0.0.1", "--use-rfc2307",
+	"--option=interfaces=127.0.0.1/8", "--option=bind interfaces only=yes",
+}
+
+func (s sambaTree) provision() error {
+	if err := os.WriteFile(s.conf, []byte("[global]\n"), 0o600); err != nil {
+		return err
+	}
+	_, err := s.tool(context.Background(), append(provisionArgs, "--targetdir="+s.dir)...)
+	return err
+}
