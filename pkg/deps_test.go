@@ -54,7 +54,9 @@ var owners = map[string][]string{
 	"github.com/jellydator/ttlcache/v3": {"directory"},
 	// The client side of Kerberos, with which the service account binds. Who
 	// accepts browsers' service tickets will be a room of its own.
-	"github.com/jcmturner/gokrb5": {"directory"},
+	"github.com/jcmturner/gokrb5":   {"directory"},
+	"github.com/shirou/gopsutil/v3": {"doctor"},
+	"github.com/beevik/ntp":         {"doctor"},
 }
 
 // pure lists what the rooms without I/O must never import.
