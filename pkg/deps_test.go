@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"profile":   {"identity"},
 	"hub":       {"identity"},
 	"home":      {"config", "keys"},
+	"doctor":    {"config"},
 	"console":   {"agent"},
 	"install":   {"config", "home", "keys", "tenant"},
 	// The pretend tenant and directory know nothing of the rooms that talk to
