@@ -97,13 +97,20 @@ func (r *loginReport) conclude(p identity.Profile, err error) {
 
 // meanings say in words what a refusal means and what to do.
 var meanings = map[identity.Reason]string{
-	identity.WrongUsername:          "no user, or more than one, matches LDAP_USER_BY_NAME below LDAP_BASE",
-	identity.WrongPassword:          "the directory does not accept this password (or the user may not log in now, or from here)",
-	identity.PasswordExpired:        "the password is right but has expired; the user must set a new one",
-	identity.AccountDisabled:        "the account is disabled in the directory",
-	identity.AccountExpired:         "the account has expired in the directory",
-	identity.PasswordChangeRequired: "the password is right, but the directory wants it changed first",
-	identity.AccountLocked:          "the account is locked after too many wrong passwords; an administrator can unlock it",
+	identity.WrongUsername: "no user below LDAP_BASE matches LDAP_USER_BY_NAME; try the name as the directory has it, " +
+		"or: connector search users TEXT",
+	identity.AmbiguousUsername: "more than one user below LDAP_BASE matches LDAP_USER_BY_NAME, and who logs in must be certain; " +
+		"narrow LDAP_BASE or the filter, or rename one of them",
+	identity.WrongPassword: "the directory does not accept this password, or the account may not log on now, or in this way; " +
+		"what it said stands at the stage \"bind\"",
+	identity.PasswordExpired: "the password is right but has expired; the user must set a new one " +
+		"(ALLOW_PASSWORD_EXPIRED accepts it)",
+	identity.AccountDisabled: "the account is disabled in the directory; an administrator can enable it",
+	identity.AccountExpired:  "the account has expired in the directory; an administrator can prolong it",
+	identity.PasswordChangeRequired: "the password is right, but the directory wants it changed first " +
+		"(ALLOW_PASSWORD_CHANGE_REQUIRED accepts it)",
+	identity.AccountLocked: "the account is locked after too many wrong passwords; wait for the directory to unlock it, " +
+		"or an administrator can",
 }
 
 func (a *app) printLogin(r loginReport, trace bool, err error) error {

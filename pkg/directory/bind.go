@@ -3,9 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"strconv"
-	"strings"
-	"unicode"
 
 	"ad-ldap-connector/pkg/identity"
 
@@ -30,7 +27,7 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 		if err != nil {
 			return fault("bind as "+dn, "", err)
 		}
-		policy, err := c.bindOn(ctx, cn, dn, password)
+		said, err := c.bindOn(ctx, cn, dn, password)
 		c.binds.put(cn, err, c.o.Now())
 		// A connection that idled may have been cut long ago. The bind that
 		// learns of it was not answered, so trying again changes nothing but,
@@ -39,11 +36,11 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 			after = c.newest()
 			continue
 		}
-		return bound(ctx, dn, cn.server.url, policy, err)
+		return c.bound(ctx, dn, cn.server.url, said, err)
 	}
 }
 
-func (c *Client) bindOn(ctx context.Context, cn *conn, dn string, password identity.Password) (*ldap.ControlBeheraPasswordPolicy, error) {
+func (c *Client) bindOn(ctx context.Context, cn *conn, dn string, password identity.Password) (policy, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, overdue(c.o.Timeout))
 	defer cancel()
 	var controls []ldap.Control
@@ -54,10 +51,9 @@ func (c *Client) bindOn(ctx context.Context, cn *conn, dn string, password ident
 		return l.SimpleBind(ldap.NewSimpleBindRequest(dn, string(password), controls))
 	})
 	if answer == nil {
-		return nil, err
+		return noPolicy, err
 	}
-	policy, _ := ldap.FindControl(answer.Controls, policyOID).(*ldap.ControlBeheraPasswordPolicy) // nil when there is none
-	return policy, err
+	return policyOf(answer.Controls), err
 }
 
 // hasPolicy reports whether the server tells the state of an account in a
@@ -74,74 +70,41 @@ func (c *Client) hasPolicy(ctx context.Context, s *server) bool {
 }
 
 // bound sorts the outcome of a bind.
-func bound(ctx context.Context, dn, server string, policy *ldap.ControlBeheraPasswordPolicy, err error) error {
-	refusal := refusedBind(policy, err)
-	if refusal == nil && err != nil {
-		identity.Note(ctx, server, "bind as "+dn)
-		return fault("bind as "+dn, server, err)
+func (c *Client) bound(ctx context.Context, dn, server string, said policy, err error) error {
+	doing := "bind as " + dn
+	if refusal := refusedBind(said, err); refusal != nil {
+		identity.Note(ctx, server, doing)
+		return refusal
 	}
-	if refusal == nil {
-		identity.Note(ctx, server, "bind as "+dn+": right")
-		return nil
+	if err != nil {
+		identity.Note(ctx, server, doing)
+		return fault(doing, server, err)
 	}
-	identity.Note(ctx, server, "bind as "+dn+": "+string(refusal.Reason))
-	return refusal
-}
-
-// subCodes are Active Directory's reasons (Win32 error codes, in hexadecimal)
-// beyond a wrong name or password: 52e, 525, 530 (hours), 531 (workstation).
-var subCodes = map[uint64]identity.Reason{
-	0x532: identity.PasswordExpired,
-	0x533: identity.AccountDisabled,
-	0x534: identity.AccountDisabled, // no right to log on in this way
-	0x701: identity.AccountExpired,
-	0x773: identity.PasswordChangeRequired,
-	0x775: identity.AccountLocked,
+	note := doing + ": right"
+	if warning := said.warning(); warning != "" {
+		note += "; " + warning
+		c.o.Log.Info("password policy", "dn", dn, "server", server, "warning", warning)
+	}
+	identity.Note(ctx, server, note)
+	return nil
 }
 
 // refusedBind returns the directory's no, if the outcome of a bind is one. A
-// password policy's word counts beside every result: with a success the password
-// was right, but must be changed before anything else is allowed; and 389
-// Directory Server says no to locked accounts by other results than OpenLDAP.
-func refusedBind(policy *ldap.ControlBeheraPasswordPolicy, err error) *identity.Refusal {
+// text that says more than the policy does goes first: to 389 Directory Server's
+// policy, an account that is disabled is a locked one.
+func refusedBind(said policy, err error) *identity.Refusal {
 	code, message, answered := result(err)
 	if err != nil && !answered {
 		return nil
 	}
-	if policy != nil {
-		switch policy.Error { // -1 when there is none
-		case 0:
-			return &identity.Refusal{Reason: identity.PasswordExpired, Detail: message}
-		case 1:
-			return &identity.Refusal{Reason: identity.AccountLocked, Detail: message}
-		case 2:
-			return &identity.Refusal{Reason: identity.PasswordChangeRequired, Detail: message}
+	m, refused := said.meaning(code)
+	if code != ldap.LDAPResultSuccess {
+		if told, ok := meaningOf(code, message); ok && (!refused || told.words != "") {
+			m, refused = told, true
 		}
 	}
-	if err == nil || code != ldap.LDAPResultInvalidCredentials {
+	if !refused {
 		return nil
 	}
-	reason, ok := subCodes[subCode(message)]
-	if !ok {
-		reason = identity.WrongPassword
-	}
-	return &identity.Refusal{Reason: reason, Detail: message}
-}
-
-// subCode returns the number in "... error, data 52e, v1db1", or 0.
-func subCode(message string) uint64 {
-	for rest := message; ; {
-		_, after, found := strings.Cut(rest, "data ")
-		if !found {
-			return 0
-		}
-		word := after // up to what belongs to no word
-		if end := strings.IndexFunc(after, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }); end >= 0 {
-			word = after[:end]
-		}
-		if n, err := strconv.ParseUint(word, 16, 32); err == nil {
-			return n
-		}
-		rest = after
-	}
+	return m.refusal(message)
 }

@@ -126,7 +126,7 @@ func testFind(t *testing.T, on target) {
 		refused(t, err, identity.WrongUsername)
 	}
 	_, err = c.Find(ctx, "dup")
-	refused(t, err, identity.WrongUsername)
+	refused(t, err, identity.AmbiguousUsername)
 	if err == nil || !strings.Contains(err.Error(), "2 or more entries match") {
 		t.Errorf("ambiguity is not said: %v", err)
 	}

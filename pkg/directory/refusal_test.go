@@ -20,20 +20,24 @@ func adMessage(data string) string {
 func said(code uint16, message string) error { return ldap.NewError(code, errors.New(message)) }
 
 func TestRefusedBind(t *testing.T) {
-	policy := func(number int8) *ldap.ControlBeheraPasswordPolicy {
+	says := func(number int8) []ldap.Control {
 		p := ldap.NewControlBeheraPasswordPolicy()
 		p.Error = number
-		return p
+		return []ldap.Control{p}
 	}
+	older := []ldap.Control{&ldap.ControlVChuPasswordMustChange{MustChange: true}}
+	grace := []ldap.Control{&ldap.ControlBeheraPasswordPolicy{Error: -1, Grace: 0, Expire: -1}, older[0]}
 	for _, test := range []struct {
-		name   string
-		policy *ldap.ControlBeheraPasswordPolicy
-		err    error
-		want   identity.Reason // "" is no refusal: success or a fault
+		name     string
+		controls []ldap.Control
+		err      error
+		want     identity.Reason // "" is no refusal: success or a fault
 	}{
 		{"right", nil, nil, ""},
-		{"right, policy silent", policy(-1), nil, ""},
+		{"right, policy silent", says(-1), nil, ""},
 		{"wrong", nil, said(49, ""), identity.WrongPassword},
+		{"568", nil, said(49, adMessage("568")), identity.WrongPassword},
+		{"channel binding", nil, said(49, adMessage("80090346")), identity.WrongPassword},
 		{"52e", nil, said(49, adMessage("52e")), identity.WrongPassword},
 		{"525", nil, said(49, adMessage("525")), identity.WrongPassword},
 		{"530", nil, said(49, adMessage("530")), identity.WrongPassword},
@@ -51,15 +55,30 @@ func TestRefusedBind(t *testing.T) {
 		{"an earlier word", nil, said(49, "bad data at the end, data 775, v1db1"), identity.AccountLocked},
 		{"an earlier data", nil, said(49, "data data 775"), identity.AccountLocked},
 		{"endless number", nil, said(49, "data "+strings.Repeat("5", 400)), identity.WrongPassword},
-		{"policy: expired", policy(0), said(49, ""), identity.PasswordExpired},
-		{"policy: locked", policy(1), said(49, ""), identity.AccountLocked},
-		{"policy: must change", policy(2), nil, identity.PasswordChangeRequired},
-		{"policy: only wrong", policy(-1), said(49, ""), identity.WrongPassword},
+		{"policy: expired", says(0), said(49, ""), identity.PasswordExpired},
+		{"policy: locked", says(1), said(49, ""), identity.AccountLocked},
+		{"policy: must change", says(2), nil, identity.PasswordChangeRequired},
+		{"policy: only wrong", says(-1), said(49, ""), identity.WrongPassword},
 		// 389 Directory Server says no to locked accounts by other results.
-		{"policy: retry limit", policy(1), said(19, "Exceed password retry limit. Please try later."), identity.AccountLocked},
-		{"policy: inactivated", policy(1), said(53, "Account inactivated. Contact system administrator."), identity.AccountLocked},
-		{"policy silent, unwilling", policy(-1), said(53, ""), ""},
-		{"policy, connection lost", policy(1), io.EOF, ""},
+		{"policy: retry limit", says(1), said(19, "Exceed password retry limit. Please try later."), identity.AccountLocked},
+		{"retry limit, policy not asked", nil, said(19, "Exceed password retry limit. Contact system administrator to reset."), identity.AccountLocked},
+		{"policy: inactivated", says(1), said(53, "Account inactivated. Contact system administrator."), identity.AccountDisabled},
+		{"inactivated, policy not asked", nil, said(53, "Account inactivated. Contact system administrator."), identity.AccountDisabled},
+		{"inactive", nil, said(19, "Account inactivity limit exceeded. Contact system administrator to reset."), identity.AccountExpired},
+		{"older: expired", older, said(49, "password expired!"), identity.PasswordExpired},
+		{"older: expired, no text", older, said(49, ""), identity.PasswordExpired},
+		{"older: must change", older, nil, identity.PasswordChangeRequired},
+		{"older and grace", grace, nil, ""},
+		{"older, busy", older, said(51, ""), ""},
+		{"FreeIPA, failed logins", nil, said(53, "Too many failed logins.\n"), identity.AccountLocked},
+		{"FreeIPA, locked", nil, said(53, "Entry permanently locked.\n"), identity.AccountLocked},
+		{"FreeIPA, expired", nil, said(53, "Account (Kerberos principal) is expired"), identity.AccountExpired},
+		{"some other constraint", nil, said(19, "what else"), ""},
+		{"policy, busy", says(1), said(51, ""), ""},
+		{"policy, unavailable", says(0), said(52, ""), ""},
+		{"policy: about new passwords only", says(5), nil, ""},
+		{"policy silent, unwilling", says(-1), said(53, ""), ""},
+		{"policy, connection lost", says(1), io.EOF, ""},
 		{"busy", nil, said(51, ""), ""},
 		{"unavailable", nil, said(52, ""), ""},
 		{"unwilling", nil, said(53, adMessage("775")), ""},
@@ -69,7 +88,7 @@ func TestRefusedBind(t *testing.T) {
 		{"library trouble", nil, said(200, "data 775"), ""},
 	} {
 		var got identity.Reason
-		if r := refusedBind(test.policy, test.err); r != nil {
+		if r := refusedBind(policyOf(test.controls), test.err); r != nil {
 			got = r.Reason
 			if strings.ContainsRune(r.Detail, 0) {
 				t.Errorf("%s: NUL in %q", test.name, r.Detail)
@@ -77,6 +96,47 @@ func TestRefusedBind(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
+// What has no name at the tenant is said to the operator, sub-code and words.
+func TestRefusalSaysWhy(t *testing.T) {
+	for code, words := range map[string]string{
+		"525": "does not exist", "530": "outside the hours", "531": "certain workstations", "532": "password has expired",
+		"533": "disabled", "534": "no right", "568": "more groups", "701": "account has expired", "773": "must be changed",
+		"775": "locked", "80090346": "channel binding", "52f": "restriction",
+	} {
+		r := refusedBind(noPolicy, said(49, adMessage(code)))
+		if r == nil || !strings.Contains(r.Detail, words) || !strings.Contains(r.Detail, "data "+code) {
+			t.Errorf("%s: %v", code, r)
+		}
+	}
+	if r := refusedBind(noPolicy, said(49, "")); r.Detail != "" {
+		t.Errorf("nothing said: %q", r.Detail)
+	}
+	if r := refusedBind(policy{err: 1, grace: -1, expire: -1}, said(49, "")); r.Detail != "the account is locked" {
+		t.Errorf("policy: %q", r.Detail)
+	}
+}
+
+// An accepted user's password may be about to end. Servers may say any number.
+func TestPolicyWarning(t *testing.T) {
+	for _, test := range []struct {
+		p    policy
+		want string
+	}{
+		{noPolicy, ""},
+		{policy{err: -1, grace: 0, expire: -1}, "the password has expired, and this was the last login with it"},
+		{policy{err: -1, grace: 2, expire: -1}, "the password has expired, 2 more logins are left"},
+		{policy{err: -1, grace: -1, expire: 1799}, "the password expires in 29m59s"},
+		{policy{err: -1, grace: -1, expire: 864000}, "the password expires in 10 days"},
+		{policy{err: -1, grace: -1, expire: 1<<63 - 1}, "the password expires in 36500 days"},
+		{policy{err: -1, grace: -1 << 63, expire: -1 << 63}, ""},
+		{policyOf([]ldap.Control{&ldap.ControlVChuPasswordWarning{Expire: 60}}), "the password expires in 1m0s"},
+	} {
+		if got := test.p.warning(); got != test.want {
+			t.Errorf("%+v: %q, want %q", test.p, got, test.want)
 		}
 	}
 }
@@ -148,7 +208,7 @@ func FuzzSubCode(f *testing.F) {
 	f.Add(adMessage("52e"))
 	f.Add("data data 775")
 	f.Fuzz(func(t *testing.T, message string) {
-		if r := refusedBind(nil, said(49, message)); r == nil {
+		if r := refusedBind(noPolicy, said(49, message)); r == nil {
 			t.Errorf("%q is no refusal", message)
 		}
 	})

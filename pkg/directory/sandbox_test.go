@@ -91,3 +91,50 @@ func TestActiveDirectoryStates(t *testing.T) {
 		t.Errorf("groups %q", got)
 	}
 }
+
+// 389 Directory Server says why in results, texts and controls of its own.
+func TestStates389(t *testing.T) {
+	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Traits: sandbox.Traits{Server389: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	c := directory.New(directory.Options{URLs: []string{d.URL()}, BaseDN: d.BaseDN(),
+		BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword())})
+	defer func() { _ = c.Close() }()
+	for name, want := range map[string]identity.Reason{
+		"locked": identity.AccountLocked, "disabled": identity.AccountDisabled, "stale": identity.PasswordExpired,
+		"mustchange": identity.PasswordChangeRequired, "alice": "",
+	} {
+		user, err := c.Find(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = c.Bind(t.Context(), user.DN, sandbox.DemoPassword)
+		if want == "" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if want != "" {
+			refused(t, err, want)
+		}
+		if name == "alice" || name == "stale" {
+			refused(t, c.Bind(t.Context(), user.DN, "wrong-Passw0rd"), identity.WrongPassword)
+		}
+	}
+}
+
+// That a server is busy or unavailable is no word about a password.
+func TestMisfortunesAreFaults(t *testing.T) {
+	d := startSandbox(t, sandbox.Traits{ActiveDirectory: true}, lab.People(3))
+	c := client(t, d)
+	if err := login(t.Context(), c, 1); err != nil {
+		t.Fatal(err)
+	}
+	for fault, text := range map[sandbox.Fault]string{sandbox.FaultBusy: "busy (51)", sandbox.FaultUnavailable: "unavailable (52)"} {
+		d.SetTraits(sandbox.Traits{ActiveDirectory: true, Fault: func(string) sandbox.Fault { return fault }})
+		user := "uid=" + lab.User(1) + ",ou=people,dc=lab,dc=test"
+		isFault(t, c.Bind(t.Context(), user, "planted-Secret"), text)
+		isFault(t, c.SetPassword(t.Context(), user, "planted-Secret"), text)
+		_, err := c.Find(t.Context(), lab.User(1))
+		isFault(t, err, text)
+	}
+}

@@ -45,7 +45,7 @@ func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, er
 	case err != nil:
 		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, err)
 	case len(a.entries) > 1 || code == ldap.LDAPResultSizeLimitExceeded:
-		return nil, &identity.Refusal{Reason: identity.WrongUsername, Detail: "2 or more entries match"}
+		return nil, &identity.Refusal{Reason: identity.AmbiguousUsername, Detail: "2 or more entries match"}
 	case cut: // there may be a second one
 		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, a.cut)
 	case len(a.entries) == 0:

@@ -13,9 +13,10 @@ import (
 type wireError struct{ name, message string }
 
 // wireErrors are the tenant's names and texts for refusals (behaviour of the
-// existing connector). The apostrophe of the last one is U+2019.
+// existing connector). The apostrophe of the last two is U+2019.
 var wireErrors = map[identity.Reason]wireError{
 	identity.WrongUsername:          {"WrongUsername", "Wrong username"},
+	identity.AmbiguousUsername:      {"WrongUsername", "Wrong username"}, // who logs in is not known
 	identity.WrongPassword:          {"WrongPassword", "Wrong password"},
 	identity.PasswordExpired:        {"PasswordExpired", "Password expired"},
 	identity.AccountDisabled:        {"AccountDisabled", "Account disabled"},
@@ -24,6 +25,7 @@ var wireErrors = map[identity.Reason]wireError{
 	identity.AccountLocked:          {"AccountLocked", "Account locked"},
 	identity.InsufficientAccess:     {"InsufficientAccessRightsError", "Service Account has Insufficient Access Rights"},
 	identity.PasswordTooWeak:        {"PasswordComplexityError", "Password doesn\u2019t meet minimum requirements"},
+	identity.PasswordReused:         {"PasswordComplexityError", "Password doesn\u2019t meet minimum requirements"},
 }
 
 // begin starts the reply to r: its event's name, and the payload up to its
@@ -89,9 +91,10 @@ func (r request) refusal(no *identity.Refusal) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
+	nobody := no.Reason == identity.WrongUsername || no.Reason == identity.AmbiguousUsername
 	b := append(r.begin(), `"err":{"message":`...)
 	b = appendString(b, e.message)
-	if no.Reason == identity.WrongUsername {
+	if nobody {
 		b = append(b, `,"username":`...)
 		b = appendString(b, r.username)
 	} else if !no.Profile.IsZero() {
@@ -102,11 +105,11 @@ func (r request) refusal(no *identity.Refusal) ([]byte, bool) {
 	b = appendString(b, e.name)
 	b = append(b, '}')
 	switch {
-	case no.Reason == identity.WrongUsername && r.command.echoes:
+	case nobody && r.command.echoes:
 		b = append(b, `,"profile":{"username":`...)
 		b = appendString(b, r.username)
 		b = append(b, '}')
-	case no.Reason != identity.WrongUsername && !no.Profile.IsZero():
+	case !nobody && !no.Profile.IsZero():
 		b = append(b, `,"profile":`...)
 		b = append(b, no.Profile.String()...)
 	}

@@ -51,13 +51,13 @@ func TestWireErrors(t *testing.T) {
 	for _, reason := range []identity.Reason{
 		identity.WrongUsername, identity.WrongPassword, identity.PasswordExpired, identity.AccountDisabled,
 		identity.AccountExpired, identity.PasswordChangeRequired, identity.AccountLocked,
-		identity.InsufficientAccess, identity.PasswordTooWeak,
+		identity.InsufficientAccess, identity.PasswordTooWeak, identity.PasswordReused, identity.AmbiguousUsername,
 	} {
 		if wireErrors[reason].name == "" {
 			t.Errorf("%s has no name on the wire", reason)
 		}
 	}
-	if len(wireErrors) != 9 {
+	if len(wireErrors) != 11 {
 		t.Errorf("%d names", len(wireErrors))
 	}
 }

@@ -86,8 +86,8 @@ type Query struct {
 // A Directory finds entries and tries passwords. An error that is a *Refusal
 // is the directory's answer; every other one means it could not be asked.
 type Directory interface {
-	// Find returns the user's entry, or a *Refusal with WrongUsername when
-	// there is none, or more than one.
+	// Find returns the user's entry, or a *Refusal: WrongUsername when there
+	// is none, AmbiguousUsername when there is more than one.
 	Find(ctx context.Context, username string) (*Entry, error)
 	// Bind tries the password, and returns a *Refusal when it is refused.
 	Bind(ctx context.Context, dn string, password Password) error

@@ -7,7 +7,8 @@ type Reason string
 // of a password change (as the existing connector names them).
 const (
 	WrongUsername          Reason = "wrong_username"
-	WrongPassword          Reason = "wrong_password"           // 52e, 525, 530, 531
+	AmbiguousUsername      Reason = "ambiguous_username"       // more than one user matches; to the tenant it is the same no
+	WrongPassword          Reason = "wrong_password"           // 52e, 525, 530, 531, and what else has no name at the tenant
 	PasswordExpired        Reason = "password_expired"         // 532
 	AccountDisabled        Reason = "account_disabled"         // 533, 534
 	AccountExpired         Reason = "account_expired"          // 701
@@ -15,6 +16,7 @@ const (
 	AccountLocked          Reason = "account_locked"           // 775
 	InsufficientAccess     Reason = "insufficient_access"      // the service account may not set passwords
 	PasswordTooWeak        Reason = "password_too_weak"        // the directory's password policy said no
+	PasswordReused         Reason = "password_reused"          // it said no because the user had that password before
 )
 
 // A Refusal is the directory's no. It is an answer, not a fault: the question

@@ -129,7 +129,7 @@ func (d *Directory) state(e *storeEntry) account {
 		maxAge = -d.number(base, "maxPwdAge", 0) // stored negative, as a duration
 	}
 	switch {
-	case control&uacDisabled != 0:
+	case control&uacDisabled != 0, d.text(e, "nsAccountLock") == "true":
 		return accountDisabled
 	case expires != 0 && expires != fileTimeNever && expires <= now:
 		return accountExpired

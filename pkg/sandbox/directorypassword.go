@@ -47,6 +47,9 @@ func (x *directoryEdit) password(as []storeAttr, ch ldapChange) ([]storeAttr, er
 		}
 		value = plain
 	}
+	if x.d.traits.Load().OnlyExtendedPasswords {
+		return nil, refuse(ldapUnwilling, "passwords are changed by the extended operation")
+	}
 	switch {
 	case ch.kind == changeDelete && x.change:
 		if !x.d.knows(x.e, value) {

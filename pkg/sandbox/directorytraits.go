@@ -10,6 +10,13 @@ type Traits struct {
 	// diagnostics, binds by UPN and DOMAIN\name, its RootDSE, in-chain and anr,
 	// DN with empty password accepted as anonymous (its default).
 	ActiveDirectory bool
+	// Server389 gives the answers of 389 Directory Server where they differ
+	// from OpenLDAP's: results and texts of refused binds, the older controls of
+	// its password policy, nsAccountLock, its RootDSE.
+	Server389 bool
+	// OnlyExtendedPasswords refuses to modify userPassword: a password is
+	// changed by the extended operation (RFC 3062).
+	OnlyExtendedPasswords bool
 	// UnknownUser525 answers binds of unknown names with data 525 instead of
 	// 52e. The real thing does, Samba does not.
 	UnknownUser525 bool
@@ -47,10 +54,11 @@ type Fault int
 
 // The misfortunes.
 const (
-	FaultNone    Fault = iota // the ordinary answer
-	FaultDrop                 // the connection is closed
-	FaultSilence              // nothing is answered, and the connection stays open
-	FaultBusy                 // busy (51)
+	FaultNone        Fault = iota // the ordinary answer
+	FaultDrop                     // the connection is closed
+	FaultSilence                  // nothing is answered, and the connection stays open
+	FaultBusy                     // busy (51)
+	FaultUnavailable              // unavailable (52)
 )
 
 func (t Traits) delay(op string) time.Duration {

@@ -15,6 +15,12 @@ const (
 	controlPermissive   = "1.2.840.113556.1.4.1413"   // permissive modify
 )
 
+// Controls of answers alone, older than the password policy's.
+const (
+	controlExpired  = "2.16.840.1.113730.3.4.4" // the password must be changed
+	controlExpiring = "2.16.840.1.113730.3.4.5" // the seconds until then
+)
+
 var ldapControls = []string{controlPaging, controlPolicy, controlManageDsaIT, controlDomainScope, controlPolicyHints, controlPolicyHints0, controlPermissive}
 
 // refuseControls refuses what the client says must be understood, and is not.
@@ -42,6 +48,9 @@ func (c *ldapConn) refuseStranger(m *ldapMessage) (ldapResult, bool) {
 		return ldapResult{}, false
 	}
 	if must && m.op != ldapModifyRequest {
+		if c.d.traits.Load().Server389 {
+			return ldapResult{code: ldapUnwilling, control: []ldapControl{{oid: controlExpired, value: []byte("0")}}}, true
+		}
 		return ldapResult{code: ldapInsufficientAccess,
 			text: "Operations are restricted to bind/unbind/abandon/StartTLS/modify password"}, true
 	}
@@ -107,6 +116,9 @@ func (c *ldapConn) bind(m *ldapMessage) ldapResult {
 		c.become(e, false)
 		return ldapResult{}
 	}
+	if c.d.traits.Load().Server389 {
+		return c.bind389(m, e, state)
+	}
 	return c.bindPlain(m, e, state)
 }
 
@@ -123,35 +135,6 @@ func (c *ldapConn) bindAnonymous(name string) ldapResult {
 		return ldapResult{}
 	}
 	return ldapResult{code: ldapInappropriateAuth, text: "anonymous bind disallowed"}
-}
-
-// bindPlain answers as OpenLDAP with its password policy: without text; the
-// reason is in a control, for clients that ask for it.
-func (c *ldapConn) bindPlain(m *ldapMessage, e *storeEntry, state account) ldapResult {
-	res := ldapResult{code: ldapInvalidCredentials}
-	reason := -1
-	switch state {
-	case accountOK:
-		res.code = ldapSuccess
-		c.become(e, false)
-	case accountMustChange:
-		res.code, reason = ldapSuccess, 2
-		c.become(e, true)
-	case accountStale:
-		reason = 0
-	case accountLocked:
-		reason = 1
-	}
-	if _, asked := m.control(controlPolicy); asked {
-		var w berWriter
-		list := w.begin(berSequence)
-		if reason >= 0 {
-			w.number(berContext|1, reason)
-		}
-		w.end(list)
-		res.control = append(res.control, ldapControl{oid: controlPolicy, value: w.b})
-	}
-	return res
 }
 
 // become changes who the connection's operations are done as.

@@ -210,6 +210,9 @@ func (c *ldapConn) operate(ctx context.Context, m *ldapMessage) bool {
 	case FaultBusy:
 		c.answer(ctx, m, ldapResult{code: ldapBusy, text: c.say("0000200E: SvcErr: DSID-031A11C9, problem 5001 (BUSY), data 0", "")})
 		return true
+	case FaultUnavailable:
+		c.answer(ctx, m, ldapResult{code: ldapUnavailable, text: c.say("0000200F: SvcErr: DSID-031A11C9, problem 5002 (UNAVAILABLE), data 0", "")})
+		return true
 	}
 	if res, ok := c.refuseControls(m); ok {
 		c.answer(ctx, m, res)

@@ -59,14 +59,18 @@ func (d *Directory) plainRoot() []storeAttr {
 	if d.tls != nil {
 		extensions = append(extensions, oidStartTLS)
 	}
-	return []storeAttr{
-		rootAttr("objectClass", "top", "OpenLDAProotDSE"),
+	classes, vendor := []string{"top", "OpenLDAProotDSE"}, []storeAttr(nil)
+	if d.traits.Load().Server389 {
+		classes, vendor = []string{"top"}, []storeAttr{rootAttr("vendorName", "389 Project"), rootAttr("vendorVersion", "389-Directory/2.3.1 B2023.030.0000")}
+	}
+	return append(vendor,
+		rootAttr("objectClass", classes...),
 		rootAttr("namingContexts", d.base),
 		rootAttr("supportedControl", ldapControls...),
 		rootAttr("supportedExtension", extensions...),
 		rootAttr("supportedFeatures", "1.3.6.1.4.1.4203.1.5.1", "1.3.6.1.4.1.4203.1.5.3"), // "+", (&) and (|)
 		rootAttr("supportedLDAPVersion", "3"),
-	}
+	)
 }
 
 // adRoot is the RootDSE in the manner of Active Directory (MS-ADTS, section 3.1.1.3.2).
