@@ -47,6 +47,13 @@ type Options struct {
 	// TLS, if not nil, verifies the servers. Its ServerName is set for each
 	// server when it is empty.
 	TLS *tls.Config
+	// RequireTLS refuses connections without TLS, and so to send any password
+	// in clear.
+	RequireTLS bool
+	// ClientCert and ClientKey are PEM files of the certificate that is shown
+	// to servers; "" shows none. They are read again when they change. ClientKey
+	// may be "" when the key is in the other file.
+	ClientCert, ClientKey string
 	// Dial, if not nil, opens the TCP connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -116,6 +123,9 @@ type Client struct {
 	binds   *exclusive // users bind here
 	groups  *groupCache
 
+	cert   *certificate // nil: none is shown
+	warned sync.Once    // that passwords go in clear
+
 	// A service account that was refused is not tried again at once: a
 	// directory would lock it.
 	denied struct {
@@ -142,6 +152,7 @@ var _ identity.Directory = (*Client)(nil)
 func New(o Options) *Client {
 	c := &Client{o: o.withDefaults(), conns: map[*conn]struct{}{}}
 	c.life, c.cancel = context.WithCancel(context.Background())
+	c.cert = newCertificate(c.o)
 	c.servers.parse(c.o)
 	c.shared = newShared(c.openService, c.stale)
 	c.work = newExclusive(workConns, c.openService, c.stale)

@@ -2,8 +2,6 @@ package directory
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -127,6 +125,10 @@ func bare(err error) error {
 
 // describe returns the text of a cause as people say it.
 func describe(err error) string {
+	var start *startError
+	if errors.As(err, &start) {
+		return start.Error()
+	}
 	code, message, ok := result(err)
 	if !ok {
 		return inWords(clean(bare(err).Error()))
@@ -173,44 +175,18 @@ func clean(s string) string {
 
 // hint returns what to do about a cause.
 func hint(err error) string {
-	var (
-		unknown           x509.UnknownAuthorityError
-		name              x509.HostnameError
-		invalid           x509.CertificateInvalidError
-		verify            *tls.CertificateVerificationError
-		notTLS            tls.RecordHeaderError
-		code, _, answered = result(err)
-	)
+	var h interface{ Hint() string }
+	if errors.As(err, &h) && h.Hint() != "" {
+		return h.Hint()
+	}
+	code, _, answered := result(err)
 	switch {
-	case errors.As(err, &unknown):
-		issuer := "an unknown authority"
-		if errors.As(err, &verify) && len(verify.UnverifiedCertificates) > 0 {
-			last := verify.UnverifiedCertificates[len(verify.UnverifiedCertificates)-1]
-			issuer = fmt.Sprintf("%q", last.Issuer)
-		}
-		return "the server's certificate was issued by " + issuer + ", which this machine does not trust: put that authority's certificate into the SSL_CA_PATH folder"
-	case errors.As(err, &name):
-		return "put a name into LDAP_URL that the server's certificate is made out to: " + strings.Join(names(name.Certificate), ", ")
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "renew the server's certificate (it is valid until " + invalid.Cert.NotAfter.UTC().Format(time.DateOnly) + "), or set this machine's clock"
-	case errors.As(err, &notTLS):
-		return "the port does not speak TLS: use ldap:// with LDAP_STARTTLS, or ldaps:// with port 636"
 	case answered && (code == ldap.LDAPResultStrongAuthRequired || code == ldap.LDAPResultConfidentialityRequired):
-		return "the directory takes no passwords in clear: use ldaps:// in LDAP_URL, or set LDAP_STARTTLS"
+		return "the directory takes no passwords in clear: " + inClearHint
 	case answered && code == ldap.LDAPResultNoSuchObject:
 		return "LDAP_BASE (or LDAP_BASE_GROUPS) must be a DN that the directory holds"
+	case answered:
+		return ""
 	}
-	return ""
-}
-
-// names are what a certificate is made out to.
-func names(cert *x509.Certificate) []string {
-	all := append([]string(nil), cert.DNSNames...)
-	for _, ip := range cert.IPAddresses {
-		all = append(all, ip.String())
-	}
-	if len(all) == 0 {
-		all = append(all, cert.Subject.CommonName)
-	}
-	return all
+	return tlsHint(err)
 }

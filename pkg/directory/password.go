@@ -37,7 +37,7 @@ func (c *Client) SetPassword(ctx context.Context, dn string, password identity.P
 		if c.o.UnicodePassword && !cn.secure {
 			c.work.put(cn, nil, c.o.Now())
 			return &Error{Doing: "set the password of " + dn, Server: cn.server.url, Err: errInClear,
-				hint: "use ldaps:// in LDAP_URL, or set LDAP_STARTTLS"}
+				hint: inClearHint}
 		}
 		sent, err := c.modifyOn(ctx, cn, dn, password)
 		c.work.put(cn, err, c.o.Now())

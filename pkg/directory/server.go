@@ -47,16 +47,7 @@ func parseURL(text string, o Options) (*server, error) {
 	s := &server{url: u.Scheme + "://" + u.Host, host: u.Hostname(), addr: net.JoinHostPort(u.Hostname(), port)}
 	if u.Scheme == "ldaps" || o.StartTLS {
 		s.start = u.Scheme == "ldap"
-		s.tls = &tls.Config{}
-		if o.TLS != nil {
-			s.tls = o.TLS.Clone()
-		}
-		if s.tls.ServerName == "" {
-			s.tls.ServerName = s.host
-		}
-		if s.tls.ClientSessionCache == nil {
-			s.tls.ClientSessionCache = tls.NewLRUClientSessionCache(0)
-		}
+		s.tls = clientTLS(o, s.host)
 	}
 	return s, nil
 }
@@ -72,7 +63,7 @@ func (c *Client) dial(ctx context.Context, s *server) (*conn, error) {
 		return nil, &Error{Doing: "connect", Server: s.url, Err: inTime(ctx, err)}
 	}
 	cn := &conn{server: s, line: &line{Conn: tcp, tcp: tcp}, secure: s.tls != nil}
-	if err := secure(ctx, s, cn.line); err != nil {
+	if err := c.secure(ctx, s, cn.line); err != nil {
 		_ = tcp.Close() // given up
 		return nil, &Error{Doing: "connect", Server: s.url, Err: inTime(ctx, err)}
 	}
