@@ -81,7 +81,7 @@ func newCommand(a *app) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	cmd.AddCommand(
 		newDemoCommand(a), newInstallCommand(a), newRunCommand(a), newStatusCommand(a),
-		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a),
+		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
 		newExportCommand(a), newImportCommand(a), newConfigCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),
 	)

@@ -46,6 +46,7 @@ first. Logs go to stderr; with -o json one object a line.`,
 }
 
 func (a *app) run(ctx context.Context) error {
+	settleMemory()
 	h, err := a.openHome()
 	if err != nil {
 		return err

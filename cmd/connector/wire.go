@@ -77,7 +77,7 @@ func bindPassword(h *home.Home, c config.Config) (string, error) {
 
 // openDirectory returns a client for the configured directory. It does no I/O
 // beyond reading the key.
-func openDirectory(h *home.Home, c config.Config, t *transport, log *slog.Logger, watch dirWatch) (*directory.Client, error) {
+func openDirectory(h *home.Home, c config.Config, t *transport, log *slog.Logger, watch dirWatch, change ...func(*directory.Options)) (*directory.Client, error) {
 	password, err := bindPassword(h, c)
 	if err != nil {
 		return nil, err
@@ -85,6 +85,9 @@ func openDirectory(h *home.Home, c config.Config, t *transport, log *slog.Logger
 	o, err := directoryOptions(c, password, t, log, watch)
 	if err != nil {
 		return nil, err
+	}
+	for _, f := range change {
+		f(&o)
 	}
 	return directory.New(o), nil
 }
@@ -153,9 +156,9 @@ type workbench struct {
 	users     *identity.Authenticator
 }
 
-// openWorkbench reads the home and wires the rooms; a mapper file replaces the
-// home's own.
-func (a *app) openWorkbench() (*workbench, error) {
+// openWorkbench reads the home and wires the rooms. Whoever passes a change has
+// the last word on how the directory is asked.
+func (a *app) openWorkbench(change ...func(*directory.Options)) (*workbench, error) {
 	h, err := a.openHome()
 	if err != nil {
 		return nil, err
@@ -171,7 +174,7 @@ func (a *app) openWorkbench() (*workbench, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := openDirectory(h, c, t, a.log(), nil)
+	dir, err := openDirectory(h, c, t, a.log(), nil, change...)
 	if err != nil {
 		return nil, err
 	}

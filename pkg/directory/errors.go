@@ -78,10 +78,15 @@ func (u unreachable) Hint() string {
 	return ""
 }
 
-// overdue is the error of an operation that the server did not answer in time.
-func overdue(after time.Duration) error {
-	return fmt.Errorf("no answer within %s: %w", after, context.DeadlineExceeded)
+// overdue is the error of an operation that the server did not answer within
+// that time. It is made for each operation, and mostly for nothing.
+type overdue time.Duration
+
+func (o overdue) Error() string {
+	return fmt.Sprintf("no answer within %s: %v", time.Duration(o), context.DeadlineExceeded)
 }
+
+func (o overdue) Unwrap() error { return context.DeadlineExceeded }
 
 // result returns the server's answer in err: its result code and message
 // (RFC 4511, section 4.1.9). Not every *ldap.Error is one: the library counts

@@ -25,11 +25,13 @@ func (c *Client) Groups(ctx context.Context, user *identity.Entry) ([]identity.G
 	m, err := c.groups.get(ctx, user.DN, func(ctx context.Context) (membership, error) {
 		return c.readGroups(ctx, user.DN)
 	})
-	detail := noted(c.o.GroupsFilter.With(user.DN), c.o.GroupBaseDN, len(m.groups))
-	if m.cached {
-		detail += ", remembered"
+	if identity.Traced(ctx) {
+		detail := noted(c.o.GroupsFilter.With(user.DN), c.o.GroupBaseDN, len(m.groups))
+		if m.cached {
+			detail += ", remembered"
+		}
+		identity.Note(ctx, m.server, detail)
 	}
-	identity.Note(ctx, m.server, detail)
 	if err != nil {
 		return nil, fault("read the groups of "+user.DN, m.server, err)
 	}

@@ -39,7 +39,7 @@ func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, er
 	filter := c.o.UserFilter.With(username)
 	// Two are enough to know that it is not one.
 	a, err := c.search(ctx, c.request(c.o.BaseDN, filter, 2, everything), c.o.Timeout)
-	identity.Note(ctx, a.server, noted(filter, c.o.BaseDN, len(a.entries)))
+	note(ctx, a.server, filter, c.o.BaseDN, len(a.entries))
 	code, _, cut := result(a.cut)
 	switch {
 	case err != nil:
@@ -71,7 +71,7 @@ func (c *Client) Search(ctx context.Context, q identity.Query) ([]*identity.Entr
 // list runs a search whose answer may be partial.
 func (c *Client) list(ctx context.Context, req *ldap.SearchRequest, limit int) ([]*ldap.Entry, error) {
 	a, err := c.searchMany(ctx, req, c.o.Timeout, limit)
-	identity.Note(ctx, a.server, noted(req.Filter, req.BaseDN, len(a.entries)))
+	note(ctx, a.server, req.Filter, req.BaseDN, len(a.entries))
 	if code, _, cut := result(a.cut); err == nil && cut && code != ldap.LDAPResultSizeLimitExceeded && len(a.entries) == 0 {
 		err = a.cut
 	}
@@ -79,6 +79,13 @@ func (c *Client) list(ctx context.Context, req *ldap.SearchRequest, limit int) (
 		return nil, fault("search "+req.Filter+" under "+req.BaseDN, a.server, err)
 	}
 	return a.entries, nil
+}
+
+// note tells the trace of ctx, if there is one, of a search.
+func note(ctx context.Context, server, filter, base string, n int) {
+	if identity.Traced(ctx) {
+		identity.Note(ctx, server, noted(filter, base, n))
+	}
 }
 
 func noted(filter, base string, n int) string {
