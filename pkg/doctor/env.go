@@ -39,6 +39,13 @@ func (e *Env) now() time.Time {
 	return e.Now()
 }
 
+func (e *Env) hide(text string) string {
+	if e.Hide == nil {
+		return text
+	}
+	return e.Hide(text)
+}
+
 // A Home is what the checks may ask of the connector's own files. All funcs
 // are nil when there is no home yet.
 type Home struct {

@@ -191,10 +191,7 @@ func At(ctx context.Context, format string, args ...any) {
 // and without what would move a terminal's cursor or forge a line.
 func (f *Finding) clean(e *Env) {
 	for _, text := range []*string{&f.Observed, &f.Required, &f.Detail, &f.Remedy, &f.Command} {
-		if e.Hide != nil {
-			*text = e.Hide(*text)
-		}
-		*text = plain(*text)
+		*text = plain(e.hide(*text))
 	}
 	switch {
 	case f.Status != Failed:
