@@ -1,0 +1,38 @@
+//go:build unix
+
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// exposed looks at the modes: what the folder above keeps others from, they
+// cannot reach.
+func (h *Home) exposed() ([]string, error) {
+	info, err := os.Stat(h.dir)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 == 0 {
+		return nil, nil
+	}
+	var exposed []string
+	if info.Mode().Perm()&0o022 != 0 {
+		exposed = append(exposed, fmt.Sprintf("%s: others can write there (mode %04o)", h.dir, info.Mode().Perm()))
+	}
+	look := func(forbidden fs.FileMode, what string) func(string, fs.FileInfo) {
+		return func(name string, info fs.FileInfo) {
+			if mode := info.Mode().Perm(); mode&forbidden != 0 {
+				exposed = append(exposed, fmt.Sprintf("%s: others can %s it (mode %04o)", h.Path(name), what, mode))
+			}
+		}
+	}
+	err = errors.Join(h.statAll(secretFiles, look(0o066, "read or write")), h.statAll(trustedFiles, look(0o022, "write")))
+	return exposed, err
+}
+
+// systemDirs are the folders that installers make.
+func systemDirs() []string { return []string{"/opt/auth0/ad-ldap", "/opt/auth0-adldap"} }
