@@ -22,6 +22,7 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 		return &Error{Doing: "bind", Err: errors.New("the DN is empty")}
 	}
 	var after uint64
+	lostBinds := 0
 	for try := 0; ; try++ {
 		cn, err := c.binds.get(ctx, after)
 		if err != nil {
@@ -29,12 +30,19 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 		}
 		said, err := c.bindOn(ctx, cn, dn, password)
 		c.binds.put(cn, err, c.o.Now())
-		// A connection that idled may have been cut long ago. The bind that
-		// learns of it was not answered, so trying again changes nothing but,
-		// at worst, a count of wrong passwords.
-		if lost(err) && try == 0 && ctx.Err() == nil {
-			after = c.newest()
-			continue
+		// A connection that idled may have been cut long ago, and a server may go
+		// down over a bind. It was not answered, so trying again changes nothing
+		// but a count: if the server did get a wrong password, it counts it
+		// twice. Hence one repetition, and no more. A server that does no work
+		// has not looked at the password, and that does not count.
+		if lost(err) {
+			lostBinds++
+		}
+		if lostBinds <= 1 {
+			if next, again := c.again(ctx, cn, err, try); again {
+				after = next
+				continue
+			}
 		}
 		return c.bound(ctx, dn, cn.server.url, said, err)
 	}

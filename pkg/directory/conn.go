@@ -18,12 +18,19 @@ type conn struct {
 	server *server
 	ldap   *ldap.Conn
 	line   *line
-	secure bool   // TLS
-	seq    uint64 // how many were opened before it
+	wire   *wire
+	secure bool      // TLS
+	opened time.Time // real, as the deadlines of the operations are
+	seq    uint64    // how many were opened before it
 	forget func()
 	slot   *slot // of a shared pool
 
-	ended atomic.Bool
+	// watch is called when an operation is not answered for a while, with a
+	// context that ends with the operation; nil for nobody.
+	watch func(context.Context, *conn)
+
+	searches atomic.Bool // it is ready for searches, now and later
+	ended    atomic.Bool
 
 	mu      sync.Mutex
 	live    int  // operations under way whose callers still wait
@@ -42,10 +49,37 @@ type line struct {
 
 func (l *line) Write(b []byte) (int, error) {
 	l.writes.Add(1)
-	if err := l.SetWriteDeadline(time.Now().Add(openTimeout)); err != nil {
+	if err := l.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return 0, err
 	}
 	return l.Conn.Write(b)
+}
+
+// wire is the socket itself. It knows when the peer was last heard of.
+type wire struct {
+	net.Conn
+	server   *server
+	heard    atomic.Int64  // Unix time in nanoseconds
+	patience time.Duration // for an answer to each thing written; 0 without end
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if n > 0 {
+		now := time.Now().UnixNano()
+		w.heard.Store(now)
+		w.server.heard.Store(now)
+	}
+	return n, err
+}
+
+func (w *wire) Write(b []byte) (int, error) {
+	if w.patience > 0 {
+		if err := w.SetReadDeadline(time.Now().Add(w.patience)); err != nil {
+			return 0, err
+		}
+	}
+	return w.Conn.Write(b)
 }
 
 // kill ends the connection and, soon after, whatever waits for it.
@@ -108,10 +142,30 @@ func (c *conn) retire() {
 	}
 }
 
+// watched has an operation watched that is not answered for a while, until what
+// it returns is called.
+func (c *conn) watched(ctx context.Context) (stop func()) {
+	if c.watch == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	timer := time.AfterFunc(patience, func() { c.watch(ctx, c) })
+	return func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
 // multiplex runs one operation among others on a connection, and waits for it
 // no longer than ctx. An operation that is given up goes on until the
 // connection ends; its result is dropped.
 func multiplex[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error)) (T, error) {
+	defer cn.watched(ctx)()
+	return meanwhile(ctx, cn, op)
+}
+
+// meanwhile is multiplex for what watches over others itself.
+func meanwhile[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error)) (T, error) {
 	type outcome struct {
 		value T
 		err   error
@@ -135,6 +189,7 @@ func multiplex[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, err
 // alone runs the only operation of a connection, and ends the connection when
 // ctx is over before.
 func alone[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error)) (value T, err error) {
+	defer cn.watched(ctx)()
 	stop := context.AfterFunc(ctx, cn.kill)
 	defer func() {
 		if !stop() && err != nil {

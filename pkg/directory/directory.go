@@ -21,26 +21,37 @@ const (
 	defaultTimeout       = 10 * time.Second
 	defaultGroupsTimeout = 20 * time.Second
 	defaultHeartbeat     = 60 * time.Second
-	defaultBinds         = 8
+	defaultBinds         = 64
+	defaultReturn        = 60 * time.Second
 	defaultGroupProperty = "cn"
 )
 
-// How connections are kept.
+// How connections are kept. All together they are few beside what a server
+// takes (Active Directory: 5,000), and most of them only under load.
 const (
-	searchConns = 2                // multiplexed, for searches, to begin with
-	searchMost  = 8                // and at the most
-	searchLoad  = 24               // searches on each at a time: servers have their limits
-	workConns   = 4                // one operation at a time: paged searches and modifications
-	openTimeout = 5 * time.Second  // to dial one server, TLS and the service account's bind included
-	maxIdle     = 2 * time.Minute  // well below what firewalls and servers cut (AD: 15 minutes)
-	preferAfter = 60 * time.Second // until the first server is tried again
+	searchConns  = 2                // multiplexed, for searches, to begin with
+	searchMost   = 8                // and at the most
+	searchLoad   = 24               // searches on each at a time: servers have their limits
+	workConns    = 4                // one operation at a time: paged searches and modifications
+	openTimeout  = 10 * time.Second // to dial one server, TLS and the service account's bind included
+	writeTimeout = 5 * time.Second  // for the peer to take what is written
+	maxIdle      = 2 * time.Minute  // well below what firewalls and servers cut (AD: 15 minutes)
 )
 
 // Options says which directory, and how to ask it.
 type Options struct {
 	// URLs are the servers, ldap:// or ldaps://, in order of preference. They
-	// must hold the same directory.
+	// must hold the same directory. srv://DOMAIN stands for those that the
+	// domain's DNS records _ldap._tcp name, srvs:// for the same over ldaps.
 	URLs []string
+	// Site, if not "", prefers the servers of that Active Directory site among
+	// those of a domain.
+	Site string
+	// Resolver asks DNS for a domain's servers; nil is the system's.
+	Resolver *net.Resolver
+	// ReturnAfter is how long a server that failed is left alone until it is
+	// tried whether the client can return to it; 0 means 60 s.
+	ReturnAfter time.Duration
 	// StartTLS secures ldap:// connections before anything else is sent
 	// (RFC 4511, section 4.14). There is no falling back.
 	StartTLS bool
@@ -92,7 +103,7 @@ type Options struct {
 	// Timeout bounds every other operation; 0 means 10 s.
 	Timeout time.Duration
 	// ParallelBinds is how many passwords are tried at a time, each on its own
-	// connection; 0 means 8.
+	// connection, per server; 0 means 64.
 	ParallelBinds int
 	// UnicodePassword sets unicodePwd (Active Directory, over TLS only)
 	// instead of userPassword.
@@ -105,8 +116,9 @@ type Options struct {
 	Now func() time.Time
 	// Log, if not nil, learns of changes of server.
 	Log *slog.Logger
-	// State, if not nil, learns from Run how the directory fares, when that
-	// changes. Detail names the server, or what is wrong.
+	// State, if not nil, learns how the directory fares, when that changes:
+	// from Run, and from an operation that moved to another server. Detail
+	// names the server, or what is wrong. It must not call the client.
 	State func(ok bool, detail string)
 }
 
@@ -117,14 +129,21 @@ var ErrClosed = errors.New("the directory client is closed")
 type Client struct {
 	o Options
 
+	roster  roster
 	servers servers
-	shared  *shared    // bound as the service account
-	work    *exclusive // bound as the service account
-	binds   *exclusive // users bind here
+	shared  desk // for searches; bound as the service account
+	work    desk // for what needs a connection of its own; bound as the service account
+	binds   desk // users bind here
 	groups  *groupCache
 
 	cert   *certificate // nil: none is shown
 	warned sync.Once    // that passwords go in clear
+
+	told struct { // what State was told last
+		sync.Mutex
+		any, ok bool
+		detail  string
+	}
 
 	// A service account that was refused is not tried again at once: a
 	// directory would lock it.
@@ -135,7 +154,7 @@ type Client struct {
 	}
 
 	life   context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	wait   sync.WaitGroup // goroutines of our own
 
 	mu     sync.Mutex
@@ -151,12 +170,13 @@ var _ identity.Directory = (*Client)(nil)
 // operation.
 func New(o Options) *Client {
 	c := &Client{o: o.withDefaults(), conns: map[*conn]struct{}{}}
-	c.life, c.cancel = context.WithCancel(context.Background())
+	c.life, c.cancel = context.WithCancelCause(context.Background())
 	c.cert = newCertificate(c.o)
-	c.servers.parse(c.o)
-	c.shared = newShared(c.openService, c.stale)
-	c.work = newExclusive(workConns, c.openService, c.stale)
-	c.binds = newExclusive(c.o.ParallelBinds, c.openPlain, c.stale)
+	c.servers.returnAfter, c.servers.now = c.o.ReturnAfter, c.o.Now
+	c.roster.parse(c)
+	c.shared = desk{c, func(s *server) pool { return s.shared }}
+	c.work = desk{c, func(s *server) pool { return s.work }}
+	c.binds = desk{c, func(s *server) pool { return s.binds }}
 	c.groups = newGroupCache(c.life, c.o.GroupsCache, c.o.Now, c.spawn)
 	return c
 }
@@ -183,6 +203,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.GroupsTimeout, defaultGroupsTimeout)
 	orDefault(&o.Heartbeat, defaultHeartbeat)
 	orDefault(&o.ParallelBinds, defaultBinds)
+	orDefault(&o.ReturnAfter, defaultReturn)
 	if o.DerefAliases < 0 || o.DerefAliases > 3 {
 		o.DerefAliases = 0
 	}
@@ -213,7 +234,7 @@ func (c *Client) Close() error {
 		open = append(open, cn)
 	}
 	c.mu.Unlock()
-	c.cancel()
+	c.cancel(ErrClosed)
 	for _, cn := range open {
 		cn.kill()
 		_ = cn.ldap.Close() // waits for its goroutines; the error is that of a closed socket
@@ -231,6 +252,7 @@ func (c *Client) adopt(cn *conn) error {
 	}
 	c.opened++
 	cn.seq = c.opened
+	cn.watch = func(ctx context.Context, cn *conn) { c.attend(ctx, cn.server, cn) }
 	cn.forget = func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -249,5 +271,5 @@ func (c *Client) newest() uint64 {
 
 // stale reports whether an idle connection should not be used again.
 func (c *Client) stale(cn *conn) bool {
-	return cn.dead() || cn.idleSince(c.o.Now()) > maxIdle || cn.server != c.servers.preferred()
+	return cn.dead() || cn.idleSince(c.o.Now()) > maxIdle || c.servers.left(cn.server)
 }

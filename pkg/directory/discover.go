@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -24,28 +25,32 @@ func Discover(ctx context.Context, resolver *net.Resolver, domain string) ([]Can
 	if err != nil {
 		return nil, fmt.Errorf("discover the directory of %q: %w", domain, err)
 	}
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
-	_, records, err := resolver.LookupSRV(ctx, "ldap", "tcp", domain)
-	var dns *net.DNSError
-	if errors.As(err, &dns) && dns.IsNotFound {
-		err = nil
-	}
-	// Records with malformed names are an error beside those that are sound.
-	if err != nil && len(records) == 0 {
+	records, err := lookup(ctx, resolver, domain)
+	if err != nil {
 		return nil, fmt.Errorf("discover the directory of %q: %w", domain, err)
 	}
 	var found []Candidate
 	for _, r := range records {
-		host := strings.TrimSuffix(r.Target, ".")
-		if host == "" { // the service is decidedly not there
-			continue
-		}
-		addr := net.JoinHostPort(host, strconv.Itoa(int(r.Port)))
+		addr := net.JoinHostPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port)))
 		found = append(found, Candidate{URL: "ldap://" + addr, BaseDN: base})
 	}
 	return found, nil
+}
+
+// lookup returns the records _ldap._tcp.NAME by priority and, within one, in an
+// order drawn by weight. None is no error, and neither are records with
+// malformed names beside those that are sound.
+func lookup(ctx context.Context, resolver *net.Resolver, name string) ([]*net.SRV, error) {
+	if resolver == nil {
+		resolver = net.DefaultResolver
+	}
+	_, records, err := resolver.LookupSRV(ctx, "ldap", "tcp", name)
+	var dns *net.DNSError
+	if errors.As(err, &dns) && dns.IsNotFound || len(records) > 0 {
+		err = nil
+	}
+	// "." says that the service is decidedly not there.
+	return slices.DeleteFunc(records, func(r *net.SRV) bool { return strings.TrimSuffix(r.Target, ".") == "" }), err
 }
 
 // domainDN returns the DN of a DNS domain (RFC 2247).

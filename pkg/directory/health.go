@@ -12,31 +12,24 @@ const heartbeatTimeout = 5 * time.Second
 
 // Run looks at the directory every Options.Heartbeat until ctx ends, and tells
 // Options.State when it fares otherwise than before. It also keeps idle
-// connections fresh, and returns to the first server when that is back. Nothing
+// connections fresh, and returns to a better server when one is back. Nothing
 // else needs it: operations open what they need.
 func (c *Client) Run(ctx context.Context) error {
-	var ok bool
-	var detail string
-	for first := true; ; first = false {
-		server, err := c.look(ctx)
+	for {
+		err := c.look(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		nowOK, nowDetail := err == nil, server
 		if err != nil {
-			nowDetail = err.Error()
+			c.report(false, err.Error())
+		} else {
+			c.report(true, c.serving())
 		}
-		if first || nowOK != ok || nowDetail != detail {
-			ok, detail = nowOK, nowDetail
-			if c.o.State != nil {
-				c.o.State(ok, detail)
-			}
+		c.returnToBetter() // connections that are always in use are never opened anew
+		for _, s := range c.servers.order() {
+			s.prune()
 		}
-		c.returnToFirst() // connections that are always in use are never opened anew
-		c.shared.prune()
-		c.work.prune()
-		c.binds.prune()
-		timer := time.NewTimer(c.pause(ok))
+		timer := time.NewTimer(c.pause(err == nil))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -47,16 +40,52 @@ func (c *Client) Run(ctx context.Context) error {
 }
 
 // pause is the time until the next look; a directory that is away is looked
-// for more often.
+// for more often, and so is a better server.
 func (c *Client) pause(ok bool) time.Duration {
-	if ok {
-		return c.o.Heartbeat
+	if !ok {
+		return min(c.o.Heartbeat, heartbeatTimeout)
 	}
-	return min(c.o.Heartbeat, heartbeatTimeout)
+	if better, _ := c.servers.instead(); better != nil {
+		return min(c.o.Heartbeat, c.o.ReturnAfter)
+	}
+	return c.o.Heartbeat
+}
+
+// report tells State how the directory fares, if that is news.
+func (c *Client) report(ok bool, detail string) {
+	c.told.Lock() // also over the call, so that the last word is the last
+	defer c.told.Unlock()
+	if c.told.any && c.told.ok == ok && c.told.detail == detail {
+		return
+	}
+	c.told.any, c.told.ok, c.told.detail = true, ok, detail
+	if c.o.State != nil {
+		c.o.State(ok, detail)
+	}
+}
+
+// returnToBetter looks, without anybody waiting, whether a server that is
+// better than the one in use is back.
+func (c *Client) returnToBetter() {
+	s := c.servers.due()
+	if s == nil {
+		return
+	}
+	if !c.spawn(func() {
+		cn, err := c.try(c.life, s, c.dialService)
+		if err == nil {
+			cn.kill()
+		} else {
+			c.o.Log.Debug("directory server is not back", "server", s.url, "err", err)
+		}
+		c.tell(c.servers.tried(s, err))
+	}) {
+		c.servers.tried(s, ErrClosed)
+	}
 }
 
 // look reads the base entry, as what the service account is allowed to see.
-func (c *Client) look(ctx context.Context) (server string, err error) {
+func (c *Client) look(ctx context.Context) error {
 	req := ldap.NewSearchRequest(c.o.BaseDN, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 		c.o.HeartbeatFilter.With(""), []string{"1.1"}, nil)
 	a, err := c.search(ctx, req, min(c.o.Timeout, heartbeatTimeout))
@@ -64,9 +93,9 @@ func (c *Client) look(ctx context.Context) (server string, err error) {
 		err = a.cut
 	}
 	if err != nil {
-		return a.server, fault("look at "+c.o.BaseDN, a.server, err)
+		return fault("look at "+c.o.BaseDN, a.server, err)
 	}
-	return a.server, nil
+	return nil
 }
 
 // Check binds as the service account and searches below the base, on new

@@ -16,64 +16,38 @@ const (
 	inChain     = "1.2.840.113556.1.4.1941" // LDAP_MATCHING_RULE_IN_CHAIN
 )
 
-// openPlain opens a connection for the binds of users.
-func (c *Client) openPlain(ctx context.Context) (*conn, error) { return c.open(ctx, c.dial) }
+// openPlain opens a connection on which nobody is bound, outside the pools.
+func (c *Client) openPlain(ctx context.Context) (*conn, error) {
+	return c.inTurn(ctx, func(ctx context.Context, s *server) (*conn, error) { return c.try(ctx, s, c.dial) })
+}
 
-// openService opens a connection that is bound as the service account.
-func (c *Client) openService(ctx context.Context) (*conn, error) {
+// openService opens a connection that is bound as the service account, outside
+// the pools.
+func (c *Client) openService(ctx context.Context) (*conn, error) { return c.inTurn(ctx, c.serviceAt) }
+
+// serviceAt opens a connection to s that is bound as the service account. A look
+// at whether a better server is back does not come here: that it refuses the
+// account says nothing about the one in use.
+func (c *Client) serviceAt(ctx context.Context, s *server) (*conn, error) {
 	if err := c.recentlyDenied(); err != nil {
 		return nil, err
 	}
-	// A look at whether the first server is back does not count: that it refuses
-	// the account says nothing about the one in use.
-	return c.open(ctx, func(ctx context.Context, s *server) (*conn, error) {
-		cn, err := c.dialService(ctx, s)
-		return cn, c.deny(err)
-	})
-}
-
-// open opens a connection to the first server that can be reached, beginning
-// with the one that last could.
-func (c *Client) open(ctx context.Context, dial func(context.Context, *server) (*conn, error)) (*conn, error) {
-	if c.servers.err != nil {
-		return nil, &Error{Doing: "connect to the directory", Err: c.servers.err, hint: "set LDAP_URL to ldap://host or ldaps://host"}
-	}
-	c.returnToFirst()
-	var failed unreachable
-	for _, s := range c.servers.order() {
-		cn, err := c.try(ctx, s, dial)
-		if err == nil {
-			if c.servers.choose(s, c.o.Now()) {
-				c.o.Log.Info("directory server changed", "server", s.url)
-			}
-			return cn, nil
-		}
-		// The servers hold the same accounts: a second no would only bring the
-		// account nearer to being locked. It is what the operator must know first.
-		if isDenial(err) {
-			failed = append(unreachable{err}, failed...)
-			break
-		}
-		failed = append(failed, err)
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	if len(failed) == 1 {
-		return nil, failed[0]
-	}
-	return nil, failed
+	cn, err := c.try(ctx, s, c.dialService)
+	return cn, c.deny(err)
 }
 
 // try opens a connection to one server, within the time that leaves others
-// theirs.
+// theirs, and for no longer than there is hope.
 func (c *Client) try(ctx context.Context, s *server, dial func(context.Context, *server) (*conn, error)) (*conn, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openTimeout, overdue(openTimeout))
 	defer cancel()
-	ctx, closed := context.WithCancelCause(ctx)
-	defer closed(nil)
-	stop := context.AfterFunc(c.life, func() { closed(ErrClosed) })
-	defer stop()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	for _, other := range []context.Context{c.life, s.openings()} {
+		defer context.AfterFunc(other, func() { end(context.Cause(other)) })()
+	}
+	timer := time.AfterFunc(patience, func() { c.attend(ctx, s, nil) })
+	defer timer.Stop()
 	return dial(ctx, s)
 }
 
@@ -81,8 +55,12 @@ func (c *Client) try(ctx context.Context, s *server, dial func(context.Context, 
 // learns what the server can do.
 func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 	cn, err := c.dialBound(ctx, s)
-	if err != nil || s.traits.Load() != nil {
-		return cn, err
+	if err != nil {
+		return nil, err
+	}
+	if s.traits.Load() != nil {
+		cn.searches.Store(true)
+		return cn, nil
 	}
 	t, err := readTraits(ctx, cn)
 	if ctx.Err() != nil {
@@ -98,6 +76,7 @@ func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 		}
 	}
 	s.traits.Store(t)
+	cn.searches.Store(true)
 	return cn, nil
 }
 
@@ -124,28 +103,6 @@ func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 func rootDSE(attributes ...string) *ldap.SearchRequest {
 	return ldap.NewSearchRequest("", ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, int(openTimeout/time.Second), false,
 		"(objectClass=*)", attributes, nil)
-}
-
-// returnToFirst looks, without anybody waiting, whether the server of choice
-// is back.
-func (c *Client) returnToFirst() {
-	s := c.servers.probe(c.o.Now())
-	if s == nil {
-		return
-	}
-	if !c.spawn(func() {
-		cn, err := c.try(c.life, s, c.dialService)
-		c.servers.probed(c.o.Now())
-		if err != nil {
-			return // the next one to open a connection tries again, a minute from now
-		}
-		cn.kill()
-		if c.servers.choose(s, c.o.Now()) {
-			c.o.Log.Info("directory server changed", "server", s.url)
-		}
-	}) {
-		c.servers.probed(c.o.Now())
-	}
 }
 
 // spawn runs f in a goroutine that Close waits for; not after Close.

@@ -41,11 +41,13 @@ func (c *Client) SetPassword(ctx context.Context, dn string, password identity.P
 		}
 		sent, err := c.modifyOn(ctx, cn, dn, password)
 		c.work.put(cn, err, c.o.Now())
-		// Only what was surely not sent is sent again: a password history
-		// refuses the same password twice.
-		if lost(err) && !sent && try == 0 && ctx.Err() == nil {
-			after = c.newest()
-			continue
+		// Only what was surely not sent, or not done, is sent again: a password
+		// history refuses the same password twice.
+		if !lost(err) || !sent {
+			if next, again := c.again(ctx, cn, err, try); again {
+				after = next
+				continue
+			}
 		}
 		identity.Note(ctx, cn.server.url, "set the password of "+dn)
 		if r := refusedPassword(err); r != nil {

@@ -7,11 +7,17 @@ import (
 	"time"
 )
 
+// An opener is what the pools of one server have in common.
+type opener struct {
+	open    func(context.Context) (*conn, error)
+	stale   func(*conn) bool // whether an idle connection should not be used again
+	avoided func() error     // why the server should not be waited for; nil when it may be
+}
+
 // shared hands out connections that carry many operations at once, as LDAP
 // allows for all but binds (RFC 4511, section 3.1).
 type shared struct {
-	open    func(context.Context) (*conn, error)
-	stale   func(*conn) bool
+	opener
 	permits chan struct{}
 
 	mu    sync.Mutex
@@ -29,8 +35,8 @@ type slot struct {
 	err   error // of the last failure
 }
 
-func newShared(open func(context.Context) (*conn, error), stale func(*conn) bool) *shared {
-	p := &shared{open: open, stale: stale, permits: make(chan struct{}, searchMost*searchLoad)}
+func newShared(o opener) *shared {
+	p := &shared{opener: o, permits: make(chan struct{}, searchMost*searchLoad)}
 	for range searchConns {
 		p.slots = append(p.slots, newSlot())
 	}
@@ -105,6 +111,9 @@ func (p *shared) connect(ctx context.Context, s *slot, after uint64) (*conn, err
 		defer s.mu.Unlock()
 		return nil, s.err
 	}
+	if err := p.avoided(); err != nil {
+		return nil, err
+	}
 	cn, err := p.open(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,16 +176,15 @@ func (p *shared) prune() {
 // exclusive hands out connections that carry one operation at a time: binds,
 // and what must not meet others.
 type exclusive struct {
-	open    func(context.Context) (*conn, error)
-	stale   func(*conn) bool
+	opener
 	permits chan struct{}
 
 	mu   sync.Mutex
 	idle []*conn // the last one used is the next one used
 }
 
-func newExclusive(n int, open func(context.Context) (*conn, error), stale func(*conn) bool) *exclusive {
-	return &exclusive{open: open, stale: stale, permits: make(chan struct{}, n)}
+func newExclusive(n int, o opener) *exclusive {
+	return &exclusive{opener: o, permits: make(chan struct{}, n)}
 }
 
 // get waits for its turn and returns a connection that was opened after the
@@ -193,12 +201,15 @@ func (p *exclusive) get(ctx context.Context, after uint64) (*conn, error) {
 		}
 		cn.kill()
 	}
-	cn, err := p.open(ctx)
-	if err != nil {
-		<-p.permits
-		return nil, err
+	err := p.avoided()
+	if err == nil {
+		var cn *conn
+		if cn, err = p.open(ctx); err == nil {
+			return cn, nil
+		}
 	}
-	return cn, nil
+	<-p.permits
+	return nil, err
 }
 
 func (p *exclusive) pop() *conn {
@@ -217,10 +228,12 @@ func (p *exclusive) put(cn *conn, err error, now time.Time) {
 	if lost(err) || timedOut(err) {
 		cn.kill()
 	}
-	if !cn.dead() {
-		cn.mu.Lock()
-		cn.used = now
-		cn.mu.Unlock()
+	cn.mu.Lock()
+	cn.used = now
+	cn.mu.Unlock()
+	if p.stale(cn) {
+		cn.kill()
+	} else {
 		p.mu.Lock()
 		p.idle = append(p.idle, cn)
 		p.mu.Unlock()

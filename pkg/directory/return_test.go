@@ -44,14 +44,14 @@ func TestRunReturnsToTheFirst(t *testing.T) {
 		t.Helper()
 		select {
 		case got := <-states:
-			if got != want {
+			if !strings.HasPrefix(got, want) {
 				t.Fatalf("asked %s, want %s", got, want)
 			}
 		case <-time.After(time.Minute):
 			t.Fatalf("waited for %s", want)
 		}
 	}
-	next(second.URL())
+	next(second.URL() + " instead of " + gone.URL() + ": ")
 	var back *sandbox.Directory
 	lab.Eventually(t, "the first server's port to be free again", func() (ok bool) { // a connection from it ends soon
 		var err error

@@ -97,8 +97,8 @@ func (c *Client) request(base, filter string, limit int, attributes ...string) *
 	return ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, limit, 0, false, filter, attributes, nil)
 }
 
-// search runs one search, and once more on a new connection when the first was
-// lost over it. Continuation references are left alone (RFC 4511, section
+// search runs one search, and again on another connection when the first was
+// lost over it or its server does no work. Continuation references are left alone (RFC 4511, section
 // 4.5.3): what lies elsewhere is not this directory.
 func (c *Client) search(ctx context.Context, req *ldap.SearchRequest, timeout time.Duration) (answer, error) {
 	req.TimeLimit = seconds(timeout)
@@ -110,10 +110,11 @@ func (c *Client) search(ctx context.Context, req *ldap.SearchRequest, timeout ti
 		}
 		a, err := c.searchOn(ctx, cn, req, timeout)
 		c.shared.put(cn, err, c.o.Now())
-		if !lost(err) || try > 0 || ctx.Err() != nil {
+		next, again := c.again(ctx, cn, err, try)
+		if !again {
 			return a, err
 		}
-		after = c.newest()
+		after = next
 	}
 }
 
@@ -173,10 +174,11 @@ func (c *Client) searchPages(ctx context.Context, req *ldap.SearchRequest, timeo
 			cn.kill() // the server may be keeping the rest for us
 		}
 		c.work.put(cn, err, c.o.Now())
-		if !lost(err) || try > 0 || ctx.Err() != nil {
+		next, again := c.again(ctx, cn, err, try)
+		if !again {
 			return a, err
 		}
-		after = c.newest()
+		after = next
 	}
 }
 

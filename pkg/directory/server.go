@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-ldap/ldap/v3"
 )
 
-// A server is one of the URLs of a directory.
+// A server is one of those that hold the directory, with the connections to it.
 type server struct {
 	url    string // without what a URL of the operator's may hold besides: path, user
 	host   string
@@ -20,6 +22,19 @@ type server struct {
 	tls    *tls.Config // nil: in clear
 	start  bool        // StartTLS
 	traits atomic.Pointer[traits]
+
+	shared *shared    // bound as the service account
+	work   *exclusive // bound as the service account
+	binds  *exclusive // users bind here
+
+	heard atomic.Int64  // when it last sent anything; Unix time in nanoseconds
+	asked chan struct{} // holds a token while somebody asks whether it is alive
+
+	mu      sync.Mutex
+	opening context.Context // ends for those who are opening connections when the server is given up
+	abort   context.CancelCauseFunc
+
+	mark mark // guarded by the list of servers
 }
 
 // traits are what a server says it can do (RFC 4512, section 5.1).
@@ -39,12 +54,15 @@ func parseURL(text string, o Options) (*server, error) {
 		port = ldap.DefaultLdapsPort
 	}
 	if (u.Scheme != "ldap" && u.Scheme != "ldaps") || u.Hostname() == "" {
-		return nil, fmt.Errorf("%q is not ldap://host or ldaps://host", u.Redacted())
+		return nil, fmt.Errorf("%q is not ldap://host, ldaps://host, srv://domain or srvs://domain", u.Redacted())
 	}
 	if u.Port() != "" {
 		port = u.Port()
 	}
-	s := &server{url: u.Scheme + "://" + u.Host, host: u.Hostname(), addr: net.JoinHostPort(u.Hostname(), port)}
+	s := &server{
+		url: u.Scheme + "://" + u.Host, host: u.Hostname(), addr: net.JoinHostPort(u.Hostname(), port),
+		asked: make(chan struct{}, 1),
+	}
 	if u.Scheme == "ldaps" || o.StartTLS {
 		s.start = u.Scheme == "ldap"
 		s.tls = clientTLS(o, s.host)
@@ -52,17 +70,64 @@ func parseURL(text string, o Options) (*server, error) {
 	return s, nil
 }
 
+// newServer returns a server with its pools, all of them empty.
+func (c *Client) newServer(url string) (*server, error) {
+	s, err := parseURL(url, c.o)
+	if err != nil {
+		return nil, err
+	}
+	avoided := func() error { return c.servers.avoided(s) }
+	service := opener{func(ctx context.Context) (*conn, error) { return c.serviceAt(ctx, s) }, c.stale, avoided}
+	plain := opener{func(ctx context.Context) (*conn, error) { return c.try(ctx, s, c.dial) }, c.stale, avoided}
+	s.shared = newShared(service)
+	s.work = newExclusive(workConns, service)
+	s.binds = newExclusive(c.o.ParallelBinds, plain)
+	return s, nil
+}
+
+// silence returns for how long the server has sent nothing on any connection.
+func (s *server) silence() time.Duration { return time.Since(time.Unix(0, s.heard.Load())) }
+
+// openings returns the context of those who open connections now.
+func (s *server) openings() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opening == nil || s.opening.Err() != nil {
+		s.opening, s.abort = context.WithCancelCause(context.Background())
+	}
+	return s.opening
+}
+
+// abandon ends the attempts to open connections.
+func (s *server) abandon(why error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.abort != nil {
+		s.abort(why)
+	}
+}
+
+// prune ends connections that are not to be used again.
+func (s *server) prune() {
+	s.shared.prune()
+	s.work.prune()
+	s.binds.prune()
+}
+
 // dial opens a connection on which nothing is bound yet. Its errors say where.
 func (c *Client) dial(ctx context.Context, s *server) (*conn, error) {
-	dial := c.o.Dial
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
-	tcp, err := dial(ctx, "tcp", s.addr)
+	return c.connect(ctx, s, 0)
+}
+
+// connect opens a connection that ends when the server is silent for longer
+// than patience where an answer is awaited; 0 is without end.
+func (c *Client) connect(ctx context.Context, s *server, patience time.Duration) (*conn, error) {
+	tcp, err := c.tcp(ctx, s, patience)
 	if err != nil {
-		return nil, &Error{Doing: "connect", Server: s.url, Err: inTime(ctx, err)}
+		return nil, &Error{Doing: "connect", Server: s.url, Err: err}
 	}
-	cn := &conn{server: s, line: &line{Conn: tcp, tcp: tcp}, secure: s.tls != nil}
+	w := &wire{Conn: tcp, server: s, patience: patience}
+	cn := &conn{server: s, wire: w, line: &line{Conn: w, tcp: w}, secure: s.tls != nil, opened: time.Now()}
 	if err := c.secure(ctx, s, cn.line); err != nil {
 		_ = tcp.Close() // given up
 		return nil, &Error{Doing: "connect", Server: s.url, Err: inTime(ctx, err)}
@@ -74,6 +139,23 @@ func (c *Client) dial(ctx context.Context, s *server) (*conn, error) {
 	}
 	cn.ldap.Start()
 	return cn, nil
+}
+
+func (c *Client) tcp(ctx context.Context, s *server, patience time.Duration) (net.Conn, error) {
+	if patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, patience, overdue(patience))
+		defer cancel()
+	}
+	dial := c.o.Dial
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	tcp, err := dial(ctx, "tcp", s.addr)
+	if err != nil {
+		return nil, inTime(ctx, err)
+	}
+	return tcp, nil
 }
 
 // inTime prefers the reason why ctx ended to what that broke.
