@@ -52,7 +52,7 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 		GroupProperty:    g.Property, GroupProperties: g.Properties, NestedGroups: g.Nested,
 		GroupsCache: g.Cache, GroupsTimeout: g.Timeout, DerefAliases: g.DerefAliases,
 		Heartbeat: d.Heartbeat, ParallelBinds: d.ParallelBinds,
-		UnicodePassword: d.UnicodePassword, UnlockOnChange: d.UnlockOnChange,
+		UnicodePassword: d.UnicodePassword, PasswordMethod: d.PasswordMethod, UnlockOnChange: d.UnlockOnChange,
 		Now: time.Now, Log: log.With("part", "directory"), State: watch,
 	}
 	return o, errors.Join(faults...)

@@ -76,8 +76,9 @@ type Directory struct {
 	Heartbeat     time.Duration // LDAP_HEARTBEAT_SECONDS
 	ParallelBinds int           // LDAP_NUMBER_OF_PARALLEL_BINDS
 
-	UnicodePassword bool // ENABLE_ACTIVE_DIRECTORY_UNICODE_PASSWORD
-	UnlockOnChange  bool // AUTO_UNLOCK_ON_PASSWORD_CHANGE
+	UnicodePassword bool   // ENABLE_ACTIVE_DIRECTORY_UNICODE_PASSWORD
+	PasswordMethod  string // LDAP_PASSWORD_METHOD: auto, modify or extended
+	UnlockOnChange  bool   // AUTO_UNLOCK_ON_PASSWORD_CHANGE
 }
 
 // Groups says which groups a profile shows, and how.
@@ -163,6 +164,7 @@ func Default() Config {
 			HeartbeatFilter:  "(&(objectclass=user)(|(sAMAccountName=foo)(UserPrincipalName=foo)))",
 			Heartbeat:        60 * time.Second,
 			ParallelBinds:    8,
+			PasswordMethod:   "auto",
 		},
 		Groups: Groups{
 			Enabled:      true,

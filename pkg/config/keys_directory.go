@@ -184,8 +184,13 @@ var policyKeys = []Key{
 		field: func(c *Config) any { return &c.Directory.UnicodePassword },
 	},
 	{
+		Name: "LDAP_PASSWORD_METHOD", Type: "string", Group: "Policy", Values: []string{"auto", "modify", "extended"},
+		Doc:   "How a new password is set that does not go to unicodePwd: modify replaces userPassword; extended uses the password modify operation (RFC 3062); auto takes the latter where userPassword would be stored in clear (OpenLDAP) or is not taken.",
+		field: func(c *Config) any { return &c.Directory.PasswordMethod },
+	},
+	{
 		Name: "AUTO_UNLOCK_ON_PASSWORD_CHANGE", Type: "boolean", Group: "Policy",
-		Doc:   "Unlock the account, lockoutTime 0, together with a change of its password.",
+		Doc:   "Unlock the account together with a change of its password: lockoutTime 0 in Active Directory, elsewhere pwdAccountLockedTime. Where the service account may not, the password is changed all the same.",
 		old:   onlyTrue,
 		field: func(c *Config) any { return &c.Directory.UnlockOnChange },
 	},

@@ -108,8 +108,11 @@ type Options struct {
 	// UnicodePassword sets unicodePwd (Active Directory, over TLS only)
 	// instead of userPassword.
 	UnicodePassword bool
-	// UnlockOnChange unlocks the account when its password is set (lockoutTime,
-	// Active Directory).
+	// PasswordMethod is how a password is set that does not go to unicodePwd:
+	// AutoPasswords (or ""), ModifyPasswords or ExtendedPasswords.
+	PasswordMethod string
+	// UnlockOnChange unlocks the account when its password is set: lockoutTime
+	// in Active Directory, pwdAccountLockedTime elsewhere.
 	UnlockOnChange bool
 
 	// Now is the clock; nil means time.Now.

@@ -10,10 +10,11 @@ import (
 
 // What a root DSE may list.
 const (
-	startTLSOID = "1.3.6.1.4.1.1466.20037"
-	pagingOID   = ldap.ControlTypePaging
-	policyOID   = ldap.ControlTypeBeheraPasswordPolicy
-	inChain     = "1.2.840.113556.1.4.1941" // LDAP_MATCHING_RULE_IN_CHAIN
+	startTLSOID       = "1.3.6.1.4.1.1466.20037"
+	passwordModifyOID = "1.3.6.1.4.1.4203.1.11.1" // RFC 3062
+	pagingOID         = ldap.ControlTypePaging
+	policyOID         = ldap.ControlTypeBeheraPasswordPolicy
+	inChain           = "1.2.840.113556.1.4.1941" // LDAP_MATCHING_RULE_IN_CHAIN
 )
 
 // openPlain opens a connection on which nobody is bound, outside the pools.
@@ -83,7 +84,7 @@ func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 // readTraits asks a server what it can do. Some do not say.
 func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 	found, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) {
-		return l.Search(rootDSE("supportedControl"))
+		return l.Search(rootDSE("supportedControl", "supportedExtension", "supportedCapabilities", "objectClass"))
 	})
 	if lost(err) || timedOut(err) {
 		return &traits{}, err
@@ -96,6 +97,10 @@ func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 		controls := e.GetEqualFoldAttributeValues("supportedControl")
 		t.noPaging = len(controls) > 0 && !slices.Contains(controls, pagingOID)
 		t.policy = slices.Contains(controls, policyOID)
+		capabilities := e.GetEqualFoldAttributeValues("supportedCapabilities")
+		t.activeDirectory = slices.Contains(capabilities, capabilityAD) || slices.Contains(capabilities, capabilityLDS)
+		t.passwordModify = slices.Contains(e.GetEqualFoldAttributeValues("supportedExtension"), passwordModifyOID)
+		t.storesAsGiven = slices.Contains(e.GetEqualFoldAttributeValues("objectClass"), "OpenLDAProotDSE")
 	}
 	return &t, nil
 }

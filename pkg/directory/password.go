@@ -2,44 +2,52 @@ package directory
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
+	"net"
 	"strings"
-	"unicode/utf16"
+	"unicode/utf8"
 
 	"ad-ldap-connector/pkg/identity"
 
 	"github.com/go-ldap/ldap/v3"
 )
 
-// errInClear is the cause of not even trying: Active Directory takes unicodePwd
-// over an encrypted connection only, and nobody else should read it.
-var errInClear = errors.New("unicodePwd needs TLS, and the connection is in clear")
+// Causes of not even trying: a new password never crosses a network in clear.
+// Active Directory does not take one so from its own machine either.
+var (
+	errInClear = errors.New("unicodePwd needs TLS, and the connection is in clear")
+	errExposed = errors.New("the new password would cross the network in clear")
+)
 
-// SetPassword replaces the password of dn under the service account, in one
-// modification (RFC 4511, section 4.6). A directory that does not take it, or
-// not from this account, makes the error an *identity.Refusal.
+// SetPassword replaces the password of dn under the service account. A directory
+// that does not take it, or not from this account, makes the error an
+// *identity.Refusal. With UnlockOnChange the account is unlocked as well, where
+// the service account may; that it may not does not undo the change.
 func (c *Client) SetPassword(ctx context.Context, dn string, password identity.Password) error {
-	// Replacing a password with nothing would delete it, and the root DSE has
-	// none.
+	// Replacing a password with nothing would delete it, or have the server
+	// make one up (RFC 3062, section 2), and the root DSE has none.
 	if password == "" {
 		return &identity.Refusal{Reason: identity.PasswordTooWeak, Detail: "the new password is empty"}
+	}
+	// What is not text would be set as something else than was typed.
+	if !utf8.ValidString(string(password)) {
+		return &identity.Refusal{Reason: identity.PasswordTooWeak, Detail: "the new password is not text"}
 	}
 	if dn == "" {
 		return &Error{Doing: "set the password", Err: errors.New("the DN is empty")}
 	}
+	doing := "set the password of " + dn
 	var after uint64
 	for try := 0; ; try++ {
 		cn, err := c.work.get(ctx, after)
 		if err != nil {
-			return fault("set the password of "+dn, "", err)
+			return fault(doing, "", err)
 		}
-		if c.o.UnicodePassword && !cn.secure {
+		if err := c.carries(cn); err != nil {
 			c.work.put(cn, nil, c.o.Now())
-			return &Error{Doing: "set the password of " + dn, Server: cn.server.url, Err: errInClear,
-				hint: inClearHint}
+			return &Error{Doing: doing, Server: cn.server.url, Err: err, hint: inClearHint}
 		}
-		sent, err := c.modifyOn(ctx, cn, dn, password)
+		note, sent, err := c.setOn(ctx, cn, dn, password)
 		c.work.put(cn, err, c.o.Now())
 		// Only what was surely not sent, or not done, is sent again: a password
 		// history refuses the same password twice.
@@ -49,42 +57,48 @@ func (c *Client) SetPassword(ctx context.Context, dn string, password identity.P
 				continue
 			}
 		}
-		identity.Note(ctx, cn.server.url, "set the password of "+dn)
-		if r := refusedPassword(err); r != nil {
-			return r
-		}
-		if err != nil {
-			return fault("set the password of "+dn, cn.server.url, err)
-		}
-		return nil
+		return passwordSet(ctx, cn.server.url, doing, note, err)
 	}
 }
 
-func (c *Client) modifyOn(ctx context.Context, cn *conn, dn string, password identity.Password) (sent bool, err error) {
-	req := ldap.NewModifyRequest(dn, nil)
-	if c.o.UnicodePassword {
-		req.Replace("unicodePwd", []string{unicodePassword(password)})
+// passwordSet sorts the outcome of a change.
+func passwordSet(ctx context.Context, server, doing, note string, err error) error {
+	if note != "" {
+		note = doing + "; " + note
 	} else {
-		req.Replace("userPassword", []string{string(password)})
+		note = doing
 	}
-	if c.o.UnlockOnChange {
-		req.Replace("lockoutTime", []string{"0"})
+	identity.Note(ctx, server, note)
+	if r := refusedPassword(err); r != nil {
+		return r
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, overdue(c.o.Timeout))
-	defer cancel()
-	before := cn.line.writes.Load()
-	_, err = alone(ctx, cn, func(l *ldap.Conn) (struct{}, error) { return struct{}{}, l.Modify(req) })
-	return cn.line.writes.Load() != before, err
+	if err != nil {
+		return fault(doing, server, err)
+	}
+	return nil
 }
 
-// unicodePassword returns the octets of unicodePwd: the password in quotes, as
-// UTF-16, little-endian (MS-ADTS, section 3.1.1.3.1.5).
-func unicodePassword(password identity.Password) string {
-	var b []byte
-	for _, unit := range utf16.Encode([]rune(`"` + string(password) + `"`)) {
-		b = binary.LittleEndian.AppendUint16(b, unit)
+// carries returns why a connection must not carry a new password, or nil.
+func (c *Client) carries(cn *conn) error {
+	switch {
+	case cn.secure:
+		return nil
+	case c.o.UnicodePassword:
+		return errInClear
+	case !cn.local():
+		return errExposed
 	}
-	return string(b)
+	return nil
+}
+
+// local reports whether what the connection carries stays on this machine, by
+// its name and by where it in fact leads.
+func (c *conn) local() bool {
+	if !loopback(c.server.host) {
+		return false
+	}
+	peer, ok := c.line.tcp.RemoteAddr().(*net.TCPAddr)
+	return ok && peer.IP.IsLoopback()
 }
 
 // refusedPassword returns the directory's no to a new password, if err is one.
@@ -94,9 +108,11 @@ func refusedPassword(err error) *identity.Refusal {
 	case !ok:
 		return nil
 	case code == ldap.LDAPResultInsufficientAccessRights:
-		return &identity.Refusal{Reason: identity.InsufficientAccess, Detail: message}
+		return meaning{identity.InsufficientAccess, "the service account may not set this password"}.refusal(message)
+	case code == ldap.LDAPResultNoSuchObject:
+		return meaning{identity.WrongUsername, "the entry is not there any more"}.refusal(message)
 	case code == ldap.LDAPResultConstraintViolation, code == ldap.LDAPResultUnwillingToPerform && policyText(message):
-		return &identity.Refusal{Reason: identity.PasswordTooWeak, Detail: message}
+		return tooWeak(message)
 	}
 	return nil
 }
@@ -105,4 +121,20 @@ func refusedPassword(err error) *identity.Refusal {
 // password (ERROR_PASSWORD_RESTRICTION is 0000052D).
 func policyText(message string) bool {
 	return strings.Contains(message, "WILL_NOT_PERFORM") || strings.Contains(strings.ToUpper(message), "0000052D")
+}
+
+// tooWeak reads why a password policy said no. Active Directory does not tell
+// which of its rules it was; the others say so when a password was used before.
+func tooWeak(message string) *identity.Refusal {
+	lower := strings.ToLower(message)
+	for _, word := range []string{"history", "already used", "already been used", "reuse"} {
+		if strings.Contains(lower, word) {
+			return meaning{identity.PasswordReused, "the user had this password before"}.refusal(message)
+		}
+	}
+	m := meaning{reason: identity.PasswordTooWeak}
+	if strings.Contains(lower, "0000052d") && !strings.Contains(lower, "check_password_restrictions") {
+		m.words = "too short, too simple, too soon or used before"
+	}
+	return m.refusal(message)
 }

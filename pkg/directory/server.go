@@ -41,6 +41,10 @@ type server struct {
 type traits struct {
 	noPaging bool // not RFC 2696
 	policy   bool // draft-behera-ldap-password-policy
+
+	activeDirectory bool
+	passwordModify  bool // RFC 3062
+	storesAsGiven   bool // a password that is modified, and not by RFC 3062, lies there in clear
 }
 
 // parseURL reads ldap://host[:port] or ldaps://host[:port].
