@@ -15,7 +15,8 @@ var guides embed.FS
 // exitStatuses is what every command's help ends with.
 const exitStatuses = `Exit status:
   0 done   1 fault   2 usage   3 a blocking check failed, nothing was changed
-  5 undone, the machine is as before   6 refused by the tenant or the directory   130 interrupted`
+  4 only warnings, and --fail-on-warnings   5 undone, the machine is as before
+  6 refused by the tenant or the directory   130 interrupted`
 
 // helpTemplate puts what people look for first: one sentence, an example.
 const helpTemplate = `{{.Short}}.{{with .Long}}

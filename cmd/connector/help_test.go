@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"ad-ldap-connector/pkg/doctor"
 )
 
 // helpColumns is the widest line of any help: it must fit a server's console.
@@ -94,7 +96,7 @@ func TestGuides(t *testing.T) {
 			}
 		})
 	}
-	for _, status := range []string{"0", "1", "2", "3", "5", "6", "130"} {
+	for _, status := range []string{"0", "1", "2", "3", "4", "5", "6", "130"} {
 		if !strings.Contains(printed(t, "help", "exit-codes"), "  "+status+" ") {
 			t.Errorf("exit-codes does not explain %s", status)
 		}
@@ -108,6 +110,10 @@ func TestGuidesAreTrue(t *testing.T) {
 	texts := map[string]string{}
 	for _, name := range topics() {
 		texts["guide "+name] = printed(t, "help", name)
+	}
+	for _, c := range doctor.Checks {
+		texts["page on "+string(c.ID)] = printed(t, "doctor", "--explain", string(c.ID))
+		texts["command of "+string(c.ID)] = "  " + c.Command
 	}
 	walk(root, func(cmd *cobra.Command) { texts["example of "+cmd.CommandPath()] = cmd.Example })
 	calls := 0

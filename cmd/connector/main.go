@@ -32,6 +32,7 @@ const (
 	exitFault       = 1   // it could not be done
 	exitUsage       = 2   // it was asked wrongly
 	exitBlocked     = 3   // a check that blocks has failed; nothing was changed
+	exitWarned      = 4   // checks that warn have failed, and that was to count
 	exitUndone      = 5   // it failed part of the way, and the machine is as before
 	exitRefused     = 6   // the tenant or the directory said no
 	exitInterrupted = 130 // it was interrupted, after undoing what was begun
@@ -80,7 +81,7 @@ func newCommand(a *app) *cobra.Command {
 	a.flags(cmd.PersistentFlags())
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	cmd.AddCommand(
-		newDemoCommand(a), newInstallCommand(a), newRunCommand(a), newStatusCommand(a),
+		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newRunCommand(a), newStatusCommand(a),
 		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
 		newExportCommand(a), newImportCommand(a), newConfigCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),
