@@ -2,10 +2,9 @@ package directory_test
 
 import (
 	"context"
-	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -19,64 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A target is a directory server that the suite runs over. All hold the same
-// people, but for what traits say.
-type target interface {
-	Options(t *testing.T) directory.Options
-	Users() int
-	// DenyWrites takes the right to set the password of locked1 from the
-	// service account until the test ends.
-	DenyWrites(t *testing.T)
-}
-
-// A breakable target can be killed, started again and made to hang.
-type breakable interface {
-	Stop()
-	Start()
-	Pause()
-	Resume()
-}
-
-// slapd is OpenLDAP.
-type slapd struct{ *lab.SlapdServer }
-
-func (s slapd) Users() int { return 60 }
-
-func (s slapd) DenyWrites(*testing.T) {} // its access rules always do
-
-func (s slapd) Options(t *testing.T) directory.Options {
-	return directory.Options{
-		URLs: []string{s.URL}, BaseDN: s.BaseDN, BindUser: s.BindUser, BindPassword: identity.Password(s.BindPassword),
-		UserFilter:       filter(t, "(uid={0})"),
-		SearchFilter:     filter(t, "(&(objectClass=inetOrgPerson)(|(uid={0})(cn={0}*)))"),
-		SearchAllFilter:  filter(t, "(&(objectClass=inetOrgPerson)(mail=*))"),
-		ListGroupsFilter: filter(t, "(objectClass=groupOfNames)"),
-		GroupsFilter:     filter(t, "(member={0})"),
-		HeartbeatFilter:  filter(t, "(objectClass=*)"),
-	}
-}
-
-func filter(t testing.TB, template string) directory.Filter {
-	t.Helper()
-	f, err := directory.ParseFilter(template)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return f
-}
-
-// client returns a client of a target, closed with the test.
-func client(t *testing.T, on target, change ...func(*directory.Options)) *directory.Client {
-	t.Helper()
-	o := on.Options(t)
-	for _, f := range change {
-		f(&o)
-	}
-	c := directory.New(o)
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
 func TestConformanceSlapd(t *testing.T) {
 	server := lab.Slapd(t, lab.SlapdOptions{Users: 60, SizeLimit: 20})
 	suite(t, slapd{server})
@@ -85,9 +26,12 @@ func TestConformanceSlapd(t *testing.T) {
 func suite(t *testing.T, on target) {
 	t.Run("find", func(t *testing.T) { testFind(t, on) })
 	t.Run("bind", func(t *testing.T) { testBind(t, on) })
+	t.Run("refusals", func(t *testing.T) { testRefusals(t, on) })
+	t.Run("what is never sent", func(t *testing.T) { testNeverSent(t, on) })
 	t.Run("groups", func(t *testing.T) { testGroups(t, on) })
 	t.Run("search", func(t *testing.T) { testSearch(t, on) })
 	t.Run("password", func(t *testing.T) { testPassword(t, on) })
+	t.Run("unlock", func(t *testing.T) { testUnlock(t, on) })
 	t.Run("concurrent logins", func(t *testing.T) { testConcurrent(t, on) })
 	if b, ok := on.(breakable); ok {
 		t.Run("killed and started again", func(t *testing.T) { testKilled(t, on, b) })
@@ -104,6 +48,15 @@ func refused(t *testing.T, err error, reason identity.Reason) {
 	}
 }
 
+// says fails the test unless a refusal carries the server's own words.
+func says(t *testing.T, err error, words string) {
+	t.Helper()
+	var r *identity.Refusal
+	if errors.As(err, &r) && !strings.Contains(r.Detail, words) {
+		t.Errorf("the server says %q, want %q in it", r.Detail, words)
+	}
+}
+
 func testFind(t *testing.T, on target) {
 	c := client(t, on)
 	ctx := t.Context()
@@ -111,13 +64,13 @@ func testFind(t *testing.T, on target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "uid=user00042,ou=people,dc=lab,dc=test"; user.DN != want {
+	if want := on.Traits().userDN(42); user.DN != want {
 		t.Errorf("DN %s, want %s", user.DN, want)
 	}
 	if got := user.Value("MAIL"); got != "user00042@lab.test" {
 		t.Errorf("mail %q", got)
 	}
-	if user.Attribute("entryUUID") != nil {
+	if user.Attribute(on.Traits().operational) != nil {
 		t.Error("operational attributes were read, which mappers have never seen")
 	}
 
@@ -147,8 +100,8 @@ func testFind(t *testing.T, on target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := multi.Values("mail"); !cmp.Equal(got, []string{"m1@lab.test", "m2@lab.test"}) {
-		t.Errorf("mail %q", got)
+	if got := multi.Values(on.Traits().several); !cmp.Equal(got, []string{"m1@lab.test", "m2@lab.test"}) {
+		t.Errorf("%s %q", on.Traits().several, got)
 	}
 	if got := multi.Value("jpegPhoto"); got != "\xff\xd8\x00\x01\x02\xfe" {
 		t.Errorf("octets came as %q", got)
@@ -182,7 +135,9 @@ func testBind(t *testing.T, on target) {
 func labels(groups []identity.Group) []string {
 	out := make([]string, len(groups))
 	for i, g := range groups {
-		out[i] = strings.Trim(string(g.Label), `"`)
+		if json.Unmarshal(g.Label, &out[i]) != nil { // an object or a list
+			out[i] = string(g.Label)
+		}
 	}
 	slices.Sort(out)
 	return out
@@ -212,17 +167,22 @@ func testGroups(t *testing.T, on target) {
 	if got := read(flat, lab.User(42)); !cmp.Equal(got, direct) {
 		t.Errorf("direct groups: %v", cmp.Diff(direct, got))
 	}
-	deep := client(t, on, func(o *directory.Options) { o.NestedGroups, o.GroupsCache = true, time.Minute })
-	for range 2 { // the second time from the cache
-		if got := read(deep, lab.User(42)); !cmp.Equal(got, all) {
-			t.Errorf("nested groups: %v", cmp.Diff(all, got))
+	for where, nest := range on.Traits().nesting {
+		deep := client(t, on, nest, func(o *directory.Options) { o.GroupsCache = time.Minute })
+		for range 2 { // the second time from the cache
+			if got := read(deep, lab.User(42)); !cmp.Equal(got, all) {
+				t.Errorf("groups nested %s: %v", where, cmp.Diff(all, got))
+			}
+		}
+		for name, want := range on.Traits().members {
+			slices.Sort(want)
+			if got := read(deep, name); !cmp.Equal(got, want) {
+				t.Errorf("groups of %s, nested %s: %v", name, where, cmp.Diff(want, got))
+			}
 		}
 	}
-	if got, want := read(deep, "loopuser"), []string{"Grp (with) *stars*, commas", "loop-a", "loop-b"}; !cmp.Equal(got, want) {
-		t.Errorf("looped groups: %v", cmp.Diff(want, got))
-	}
-	groups, err := deep.Groups(t.Context(), user(deep, "nogroups"))
-	if err != nil || groups == nil || len(groups) != 0 {
+	groups, err := flat.Groups(t.Context(), user(flat, "nogroups"))
+	if err != nil || groups == nil || len(groups) != 0 { // what has none is no null
 		t.Errorf("no groups: %v, %v", groups, err)
 	}
 	objects := client(t, on, func(o *directory.Options) { o.GroupProperties = []string{"cn", "dn", "none", "objectClass"} })
@@ -234,7 +194,7 @@ func testGroups(t *testing.T, on target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"cn":"loop-a","dn":"cn=loop-a,ou=groups,dc=lab,dc=test","objectClass":"groupOfNames"}`
+	want := on.Traits().loopA
 	if !slices.ContainsFunc(groups, func(g identity.Group) bool { return string(g.Label) == want }) {
 		t.Errorf("%s is not in %s", want, groups)
 	}
@@ -254,7 +214,7 @@ func testSearch(t *testing.T, on target) {
 			t.Errorf("search %+v: %d found, want %d; %v", q, len(found), want, err)
 		}
 	}
-	everyone := on.Users() + 1 // and multi
+	everyone := users + 1 // and multi
 	count(identity.Query{}, everyone)
 	count(identity.Query{Limit: 3}, 3)
 	count(identity.Query{Limit: -1}, everyone)
@@ -269,7 +229,7 @@ func testSearch(t *testing.T, on target) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := labels(groups); !slices.Contains(got, "company") || !slices.Contains(got, "team-039") || len(got) != 79 {
+	if got := labels(groups); !slices.Contains(got, "company") || !slices.Contains(got, "team-039") || len(got) != on.Traits().groups {
 		t.Errorf("%d groups: %q", len(got), got)
 	}
 	if groups, err = c.ListGroups(ctx, 2); err != nil || len(groups) != 2 {
@@ -292,17 +252,24 @@ func testPassword(t *testing.T, on target) {
 		t.Errorf("new password: %v", err)
 	}
 	refused(t, c.Bind(ctx, user.DN, "old-Passw0rd"), identity.WrongPassword)
-	refused(t, c.SetPassword(ctx, user.DN, "short"), identity.PasswordTooWeak)
-	refused(t, c.SetPassword(ctx, user.DN, ""), identity.PasswordTooWeak)
+	for _, weak := range on.Traits().weak {
+		err := c.SetPassword(ctx, user.DN, weak)
+		refused(t, err, identity.PasswordTooWeak)
+		if weak != "" { // which is never sent
+			says(t, err, on.Traits().tooWeak)
+		}
+	}
 	locked, err := c.Find(ctx, "locked1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Run("without the right", func(t *testing.T) {
 		on.DenyWrites(t)
-		refused(t, c.SetPassword(ctx, locked.DN, fresh), identity.InsufficientAccess)
+		err := c.SetPassword(ctx, locked.DN, fresh)
+		refused(t, err, identity.InsufficientAccess)
+		says(t, err, on.Traits().noRight)
 	})
-	err = c.SetPassword(ctx, "uid=nobody,ou=people,dc=lab,dc=test", fresh)
+	err = c.SetPassword(ctx, on.Traits().nobodyDN, fresh)
 	refused(t, err, identity.WrongUsername)
 	if err == nil || strings.Contains(err.Error(), fresh) {
 		t.Errorf("the new password is in the error: %v", err)
@@ -331,104 +298,17 @@ func login(ctx context.Context, c *directory.Client, i int) error {
 func testConcurrent(t *testing.T, on target) {
 	c := client(t, on)
 	var wg sync.WaitGroup
-	for w := range 64 {
+	for w := range on.Traits().clients {
 		wg.Go(func() {
 			for n := range 4 {
-				i := (w*7+n*13)%on.Users() + 1
+				i := (w*7+n*13)%users + 1
 				if err := login(t.Context(), c, i); err != nil {
 					t.Errorf("user %d: %v", i, err)
 				}
-				err := c.Bind(t.Context(), fmt.Sprintf("uid=%s,ou=people,dc=lab,dc=test", lab.User(i)), "wrong-Passw0rd")
+				err := c.Bind(t.Context(), on.Traits().userDN(i), "wrong-Passw0rd")
 				refused(t, err, identity.WrongPassword)
 			}
 		})
 	}
 	wg.Wait()
-}
-
-func testKilled(t *testing.T, on target, b breakable) {
-	c := client(t, on)
-	for i := range 4 { // every connection is open
-		if err := login(t.Context(), c, i+1); err != nil {
-			t.Fatal(err)
-		}
-	}
-	b.Stop()
-	for range 3 {
-		err := login(t.Context(), c, 1)
-		var r *identity.Refusal
-		if err == nil || errors.As(err, &r) {
-			t.Errorf("without a server: %v, want a fault", err)
-		}
-	}
-	b.Start()
-	for i := range 4 {
-		if err := login(t.Context(), c, i+1); err != nil {
-			t.Errorf("after the restart: %v", err)
-		}
-	}
-	// A restart that nobody notices between two logins: every connection is
-	// dead, and no login may show it.
-	b.Stop()
-	b.Start()
-	for i := range 4 {
-		if err := login(t.Context(), c, i+1); err != nil {
-			t.Errorf("after the second restart: %v", err)
-		}
-	}
-}
-
-func testHung(t *testing.T, on target, b breakable) {
-	c := client(t, on)
-	if err := login(t.Context(), c, 1); err != nil {
-		t.Fatal(err)
-	}
-	user := fmt.Sprintf("uid=%s,ou=people,dc=lab,dc=test", lab.User(1))
-	b.Pause()
-	resumed := false
-	defer func() {
-		if !resumed {
-			b.Resume()
-		}
-	}()
-	for name, do := range map[string]func(context.Context) error{
-		"find": func(ctx context.Context) error { _, err := c.Find(ctx, lab.User(1)); return err },
-		"bind": func(ctx context.Context) error { return c.Bind(ctx, user, "x-Passw0rd") },
-		"groups": func(ctx context.Context) error {
-			_, err := c.Groups(ctx, &identity.Entry{DN: user})
-			return err
-		},
-		"search": func(ctx context.Context) error { _, err := c.Search(ctx, identity.Query{}); return err },
-		"set":    func(ctx context.Context) error { return c.SetPassword(ctx, user, "x-Passw0rd") },
-	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		start := time.Now()
-		err := do(ctx)
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v, want the deadline", name, err)
-		}
-		if took := time.Since(start); took > 20*time.Second {
-			t.Errorf("%s took %s", name, took)
-		}
-	}
-	b.Resume()
-	resumed = true
-	if err := login(t.Context(), c, 1); err != nil {
-		t.Errorf("after the hang: %v", err)
-	}
-}
-
-// caPool reads a CA's certificate.
-func caPool(t *testing.T, file string) *x509.CertPool {
-	t.Helper()
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		t.Fatalf("no certificate in %s", file)
-	}
-	return pool
 }

@@ -15,7 +15,7 @@ type Server struct {
 	Preset   string
 	BaseDN   string // where its entries are; "" when it does not say
 	Vendor   string // vendor and version in its own words; may be empty
-	StartTLS bool   // whether it offers StartTLS
+	StartTLS bool   // whether it lists StartTLS; Samba offers it, and does not
 }
 
 // What servers say in their root DSE.

@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"crypto/tls"
 	"strings"
 	"testing"
 
@@ -8,46 +9,89 @@ import (
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/sandbox"
 	"ad-ldap-connector/testdata/lab"
+
+	"github.com/go-ldap/ldap/v3"
 )
 
-// inMemory is the sandbox's directory, with the same people.
+// inMemory is the sandbox's directory, in the manner of another.
 type inMemory struct {
 	*sandbox.Directory
-	traits sandbox.Traits
+	behaves sandbox.Traits
+	like    target
 }
 
-func (m inMemory) Users() int { return 60 }
+func (m inMemory) Traits() traits { return m.like.Traits() }
 
 func (m inMemory) DenyWrites(t *testing.T) {
-	traits := m.traits
+	traits := m.behaves
 	traits.NoWriteAccess = true
 	m.SetTraits(traits)
-	t.Cleanup(func() { m.SetTraits(m.traits) })
+	t.Cleanup(func() { m.SetTraits(m.behaves) })
 }
 
 func (m inMemory) Options(t *testing.T) directory.Options {
-	o := slapd{&lab.SlapdServer{URL: m.URL(), BaseDN: m.BaseDN(), BindUser: m.BindUser(), BindPassword: m.BindPassword()}}.Options(t)
+	o := m.like.Options(t)
+	o.BindUser, o.BindPassword = m.BindUser(), identity.Password(m.BindPassword())
 	return o
 }
 
-func startSandbox(t *testing.T, traits sandbox.Traits, data string) inMemory {
+// sandboxSlapd behaves like OpenLDAP, as far as it is a sandbox's business:
+// without policies and access rules.
+type sandboxSlapd struct{ slapd }
+
+func (s sandboxSlapd) Traits() traits {
+	like := s.slapd.Traits()
+	like.refuses = []refusal{
+		{"ppolicy-locked", identity.AccountLocked, "", identity.AccountLocked},
+		{"ppolicy-reset", identity.PasswordChangeRequired, "", identity.WrongPassword},
+	}
+	return like
+}
+
+func TestConformanceSandbox(t *testing.T) {
+	behaves := sandbox.Traits{MaxEntries: 20}
+	suite(t, startSandbox(t, behaves, lab.People(users)))
+}
+
+// sandboxAD behaves like a domain controller of Microsoft's, where that
+// differs from Samba.
+type sandboxAD struct{ samba }
+
+func (s sandboxAD) Traits() traits {
+	like := activeDirectoryTraits()
+	like.noRight = "00002098: SecErr: "
+	like.empty, like.limits = ldap.LDAPResultSuccess, true
+	return like
+}
+
+func TestConformanceSandboxAD(t *testing.T) {
+	behaves := sandbox.Traits{ActiveDirectory: true, TrailingNUL: true, UnknownUser525: true, MaxEntries: 20,
+		References: []string{"ldap://127.0.0.1:1/CN=Configuration,DC=corp,DC=example,DC=test"}}
+	ca := lab.NewCA(t, t.TempDir())
+	pair, err := tls.LoadX509KeyPair(ca.Issue(t, "127.0.0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := serve(t, sandbox.DirectoryOptions{LDIF: strings.NewReader(lab.ADPeople()), Traits: behaves,
+		TLSListen: "127.0.0.1:0", TLS: &tls.Config{Certificates: []tls.Certificate{pair}}})
+	suite(t, inMemory{d, behaves, sandboxAD{samba{&lab.SambaServer{TLSURL: d.TLSURL(), CAFile: ca.File}}}})
+}
+
+// startSandbox starts a directory like OpenLDAP.
+func startSandbox(t *testing.T, behaves sandbox.Traits, data string) inMemory {
 	t.Helper()
-	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{LDIF: strings.NewReader(data), Traits: traits})
+	d := serve(t, sandbox.DirectoryOptions{LDIF: strings.NewReader(data), Traits: behaves})
+	return inMemory{d, behaves, sandboxSlapd{slapd{&lab.SlapdServer{URL: d.URL(), BaseDN: d.BaseDN()}}}}
+}
+
+func serve(t *testing.T, o sandbox.DirectoryOptions) *sandbox.Directory {
+	t.Helper()
+	d, err := sandbox.StartDirectory(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = d.Close() })
-	return inMemory{d, traits}
-}
-
-func TestConformanceSandbox(t *testing.T) {
-	suite(t, startSandbox(t, sandbox.Traits{MaxEntries: 20}, lab.People(60)))
-}
-
-func TestConformanceSandboxAD(t *testing.T) {
-	traits := sandbox.Traits{ActiveDirectory: true, TrailingNUL: true, UnknownUser525: true, MaxEntries: 20,
-		References: []string{"ldap://127.0.0.1:1/CN=Configuration,dc=lab,dc=test"}}
-	suite(t, startSandbox(t, traits, lab.People(60)))
+	return d
 }
 
 // The demo population has a user in each state that Active Directory refuses.

@@ -3,8 +3,6 @@ package lab
 import (
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -13,24 +11,22 @@ import (
 var sambaPorts = []int{53, 88, 389, 464, 636, 3268, 3269}
 
 // reserveAddress returns a loopback address on which all these TCP ports are
-// free, and keeps it from other tests until this one ends.
+// free, and keeps it from other tests until this one ends. An abstract socket
+// of that name (unix(7)) is the mark: it goes with the process, and is known
+// just as far as the address is.
 func reserveAddress(t testing.TB, ports []int) string {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), "connector-lab-addresses")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	for last := 2; last < 250; last++ {
 		address := fmt.Sprintf("127.0.77.%d", last)
-		unlock, err := lockFile(filepath.Join(dir, address), false)
+		mark, err := net.Listen("unix", "@connector-lab-"+address)
 		if err != nil {
 			continue // another test's
 		}
 		if free(address, ports) {
-			t.Cleanup(unlock)
+			t.Cleanup(func() { _ = mark.Close() })
 			return address
 		}
-		unlock()
+		_ = mark.Close() // nobody had come
 	}
 	t.Fatalf("no loopback address has the ports %v free: does a server listen on all addresses?", ports)
 	return ""

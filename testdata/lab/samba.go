@@ -3,7 +3,6 @@ package lab
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,23 +29,20 @@ const (
 	sambaRealm     = "CORP.EXAMPLE.TEST"
 	sambaDomain    = "corp.example.test"
 	sambaShort     = "CORP"
-	sambaBaseDN    = "DC=corp,DC=example,DC=test"
 	sambaHost      = "dc1." + sambaDomain
 	sambaAdmin     = "Administrator@" + sambaDomain
 	sambaAdminWord = "Adm1n-Passw0rd"
 	sambaService   = "svc@" + sambaDomain
-	sambaServiceDN = "CN=svc,OU=service," + sambaBaseDN
+	sambaServiceDN = "CN=svc,OU=service," + adBaseDN
 	sambaSecret    = "Svc-Passw0rd-1"
 )
-
-// SambaUsers is how many generated users (user00001 ...) a Samba server has.
-const SambaUsers = 60
 
 // SambaOptions say what a private Active Directory domain controller holds and
 // allows. The zero value is right for most tests.
 type SambaOptions struct {
 	// Bulk is how many users without a password are added (bulk00001 ...).
-	// Each different number takes its own template, at 4 ms a user.
+	// Each different number takes a template of its own; that of 5,000 takes
+	// most of a minute, once.
 	Bulk int
 	// PlainBinds lets passwords through in clear, which it refuses else.
 	PlainBinds bool
@@ -94,7 +90,7 @@ func Samba(t testing.TB, o SambaOptions) *SambaServer {
 	}
 	needRoot(t, "Samba's ports are below 1024")
 	s := &SambaServer{
-		BaseDN: sambaBaseDN, BindUser: sambaService, BindPassword: sambaSecret, BindDN: sambaServiceDN,
+		BaseDN: adBaseDN, BindUser: sambaService, BindPassword: sambaSecret, BindDN: sambaServiceDN,
 		AdminUser: sambaAdmin, AdminPassword: sambaAdminWord,
 		Host: sambaHost, Realm: sambaRealm, Domain: sambaShort,
 		t: t, Dir: sambaDir(t),
@@ -214,9 +210,9 @@ func (s *SambaServer) lockOut() {
 	}
 	defer func() { _ = c.Close() }()
 	for range sambaLockout {
-		_ = c.Bind(sambaUser(LockedUser), "wrong-Passw0rd") // the last one tells
+		_ = c.Bind(adUserDN(LockedUser), "wrong-Passw0rd") // the last one tells
 	}
-	if err = c.Bind(sambaUser(LockedUser), "wrong-Passw0rd"); err == nil || !strings.Contains(err.Error(), "data 775") {
+	if err = c.Bind(adUserDN(LockedUser), "wrong-Passw0rd"); err == nil || !strings.Contains(err.Error(), "data 775") {
 		s.t.Fatalf("%s is not locked: %v", LockedUser, err)
 	}
 }
@@ -276,8 +272,3 @@ func (s *SambaServer) Modify(ldif string, controls ...string) {
 }
 
 func (s *SambaServer) tree() sambaTree { return sambaTree{dir: s.Dir, conf: s.Config} }
-
-// sambaUser is the DN of a user who is not generated.
-func sambaUser(name string) string {
-	return fmt.Sprintf("CN=%s,OU=special,%s", rdnValue(name), sambaBaseDN)
-}

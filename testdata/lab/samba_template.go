@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A sambaTree is the files of one domain controller, running or not.
@@ -47,24 +47,11 @@ func (s sambaTree) tool(ctx context.Context, args ...string) (string, error) {
 
 // ldb adds or modifies entries, at about 4 ms each; a password takes 25 ms.
 func (s sambaTree) ldb(program, ldif string, args ...string) error {
-	_, err := s.run(context.Background(), ldif, program, append(args, "--configfile="+s.conf, "-H", filepath.Join(s.dir, "private", "sam.ldb"))...)
+	_, err := s.run(context.Background(), ldif, program, append(args, "--configfile="+s.conf, "-H", s.database())...)
 	return err
 }
 
-// sid returns the SID of an entry as text.
-func (s sambaTree) sid(dn string) (string, error) {
-	out, err := s.run(context.Background(), "", ldbsearchPath, "--configfile="+s.conf, "-H", filepath.Join(s.dir, "private", "sam.ldb"),
-		"-b", dn, "-s", "base", "objectSid")
-	if err != nil {
-		return "", err
-	}
-	_, rest, ok := strings.Cut(out, "objectSid: ")
-	if !ok {
-		return "", fmt.Errorf("no objectSid of %s in %q", dn, out)
-	}
-	sid, _, _ := strings.Cut(rest, "\n")
-	return sid, nil
-}
+func (s sambaTree) database() string { return filepath.Join(s.dir, "private", "sam.ldb") }
 
 // sambaVersion is the text that tells one Samba from another.
 var sambaVersion = sync.OnceValues(func() (string, error) {
@@ -118,11 +105,13 @@ func sambaTemplate(t testing.TB, bulk int) (dir string, unlock func(), err error
 		return "", nil, err
 	}
 	// What the seed is made of names it: other content is another template.
-	sum := sha256.Sum256(fmt.Append(nil, version, provisionArgs, sambaSeed(), sambaBulk(bulk)))
+	sum := sha256.Sum256(fmt.Append(nil, version, provisionArgs, sambaSeed(), adBulk(bulk)))
 	dir = filepath.Join(cache, fmt.Sprintf("samba-%x", sum[:8]))
 	if unlock, err = lockFile(dir+".lock", true); err != nil {
 		return "", nil, err
 	}
+	now := time.Now()
+	_ = os.Chtimes(dir+".lock", now, now) // at worst it is made anew some day
 	if _, err := os.Stat(dir); err == nil {
 		return dir, unlock, nil
 	}
@@ -131,46 +120,67 @@ func sambaTemplate(t testing.TB, bulk int) (dir string, unlock func(), err error
 		unlock()
 		return "", nil, err
 	}
+	dropTemplates(cache, now.AddDate(0, 0, -14))
 	return dir, unlock, nil
 }
 
 // makeTemplate builds the template beside its place and moves it there whole.
-func makeTemplate(t testing.TB, dir string, bulk int) (err error) {
-	half, err := os.MkdirTemp(filepath.Dir(dir), "half-")
-	if err != nil {
+func makeTemplate(t testing.TB, dir string, bulk int) error {
+	half := dir + ".half"
+	if err := os.RemoveAll(half); err != nil { // of one that was killed over it
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(half))
-		}
-	}()
+	if err := os.Mkdir(half, 0o700); err != nil {
+		return err
+	}
 	tree := sambaTree{dir: half, conf: filepath.Join(half, "smb.conf")}
+	begin, fill := tree.provision, sambaSeed()
 	if bulk > 0 {
-		base, unlock, err := sambaTemplate(t, 0)
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		if err := copyTree(base, half); err != nil {
-			return err
-		}
-	} else if err := tree.provision(); err != nil {
+		begin, fill = func() error { return copySeeded(t, half) }, adBulk(bulk)
+	}
+	if err := begin(); err != nil {
 		return err
 	}
 	// The server's own configuration, but for what only a running one has.
 	if err := os.WriteFile(tree.conf, []byte(sambaConf(half, "127.0.0.1", "", "", "", SambaOptions{})), 0o600); err != nil {
 		return err
 	}
-	if bulk > 0 {
-		err = tree.ldb(ldbaddPath, sambaBulk(bulk))
-	} else {
-		err = tree.seed()
+	for _, step := range fill {
+		if err := tree.ldb(step.program, step.ldif, step.args...); err != nil {
+			return err
+		}
 	}
+	if bulk == 0 {
+		if err := tree.delegate("people", "special"); err != nil {
+			return err
+		}
+	}
+	return os.Rename(half, dir)
+}
+
+// copySeeded copies the template without the many users.
+func copySeeded(t testing.TB, to string) error {
+	base, unlock, err := sambaTemplate(t, 0)
 	if err != nil {
 		return err
 	}
-	return os.Rename(half, dir)
+	defer unlock()
+	return copyTree(base, to)
+}
+
+// dropTemplates removes the templates that nobody has used since.
+func dropTemplates(cache string, since time.Time) {
+	locks, _ := filepath.Glob(filepath.Join(cache, "samba-*.lock"))
+	for _, lock := range locks {
+		info, err := os.Stat(lock)
+		if err != nil || info.ModTime().After(since) {
+			continue
+		}
+		if unlock, err := lockFile(lock, false); err == nil {
+			_ = os.RemoveAll(strings.TrimSuffix(lock, ".lock")) // only space is lost
+			unlock()
+		}
+	}
 }
 
 // provisionArgs make an empty domain.
