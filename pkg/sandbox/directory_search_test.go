@@ -127,7 +127,7 @@ func TestSelection(t *testing.T) {
 		{true, "mail,memberof", "mail,memberOf"},
 		{true, "mail,mail", "mail"},
 		{true, "1.1,cn", "cn"},
-		{true, "canonicalName,tokenGroups", "canonicalName"},
+		{true, "canonicalName", "canonicalName"},
 		{true, "*,canonicalName", "accountExpires,canonicalName,cn,department,displayName,distinguishedName,employeeNumber,givenName,mail,memberOf,name,objectCategory,objectClass,objectGUID,objectSid,primaryGroupID,pwdLastSet,sAMAccountName,sn,telephoneNumber,thumbnailPhoto,title,uid,userAccountControl,userPrincipalName,whenChanged,whenCreated"},
 		{false, "+", "canonicalName,entryDN,entryUUID,memberOf"},
 		{false, "cn,entryUUID", "cn,entryUUID"},

@@ -139,6 +139,9 @@ func (p *population) complete() error {
 			if kind := s.schema.lookup("objectCategory"); category != "" && len(e.get(kind)) == 0 {
 				as = withAttr(as, kind, p.category(category))
 			}
+			if category == "Group" && len(e.get(s.groupType)) == 0 {
+				as = withAttr(as, s.groupType, groupGlobalSecurity)
+			}
 			return as, nil
 		})
 		if err != nil {
@@ -147,6 +150,10 @@ func (p *population) complete() error {
 	}
 	return nil
 }
+
+// groupGlobalSecurity is the groupType of a global security group, which tools
+// make where nothing else is said.
+const groupGlobalSecurity = "-2147483646"
 
 func (p *population) category(class string) string {
 	return "CN=" + class + ",CN=Schema,CN=Configuration," + p.base

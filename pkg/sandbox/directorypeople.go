@@ -120,7 +120,7 @@ func (p *population) group(name string, members []string) error {
 	s := p.d.store
 	_, err := p.add("CN="+escapeDN(name)+",OU=Groups,"+p.base,
 		s.attr("objectClass", "top", "group", "groupOfNames"), s.attr("cn", name), s.attr("sAMAccountName", name),
-		s.attr("objectCategory", p.category("Group")), s.attr("groupType", "-2147483646"),
+		s.attr("objectCategory", p.category("Group")), s.attr("groupType", groupGlobalSecurity),
 		s.attr("description", "The group "+name), s.attr("member", members...))
 	return err
 }

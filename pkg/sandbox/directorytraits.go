@@ -28,6 +28,10 @@ type Traits struct {
 	// RangeSize: attributes with more values come as name;range=0-(n-1), to be
 	// asked for piece by piece. Active Directory has 1500; 0 = never.
 	RangeSize int
+	// NoTokenGroups hides tokenGroups, as from accounts without the right to it.
+	NoTokenGroups bool
+	// NoMemberOf hides memberOf in the same way.
+	NoMemberOf bool
 	// RequireTLS refuses simple binds without TLS with strongerAuthRequired.
 	RequireTLS bool
 	// AnonymousSearch lets clients search that have not bound.

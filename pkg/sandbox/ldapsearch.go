@@ -2,9 +2,11 @@ package sandbox
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -66,6 +68,14 @@ func parseSearch(body []byte, s *schema, ad bool) (q ldapSearch, err error) {
 	return q, nil
 }
 
+// asksFor reports whether an attribute of that kind is asked for by name.
+func (q *ldapSearch) asksFor(s *schema, kind schemaKind) bool {
+	return slices.ContainsFunc(q.names, func(name string) bool {
+		t := s.lookup(name)
+		return t != nil && t.kind == kind
+	})
+}
+
 // search sends the entries, and returns the result that follows them.
 func (c *ldapConn) search(ctx context.Context, m *ldapMessage) ldapResult {
 	q, err := parseSearch(m.body, c.d.store.schema, c.d.ad())
@@ -82,6 +92,11 @@ func (c *ldapConn) search(ctx context.Context, m *ldapMessage) ldapResult {
 	}
 	if base == "" && q.scope == scopeBase {
 		return c.rootDSE(ctx, m, q)
+	}
+	if c.d.ad() && q.scope != scopeBase && q.asksFor(c.d.store.schema, kindTokenGroups) {
+		// As Samba says it.
+		return ldapResult{code: ldapOperationsError, text: "00002020: operational_search_post_process failed for attribute 'tokenGroups' - " +
+			"Cannot provide tokenGroups attribute, this is not a BASE search"}
 	}
 	if page != nil && page.cookie != "" {
 		return c.nextPage(ctx, m, q, page)
@@ -185,6 +200,10 @@ func (d *Directory) byIdentifier(name string) (e *storeEntry, asked bool) {
 		}
 		return onlyEntry(d.store.equal(d.store.guid, guid)), true
 	case "SID":
+		// The text, or the hexadecimal digits of the octets.
+		if octets, err := hex.DecodeString(value); err == nil {
+			value = string(octets)
+		}
 		return onlyEntry(d.store.equal(d.store.objectSID, value)), true
 	}
 	return nil, false

@@ -39,18 +39,28 @@ func (c *ldapConn) selection(q ldapSearch) selection {
 		case "1.1": // no attributes
 		default:
 			kind := c.d.store.schema.lookup(name)
-			if kind == nil || kind.kind == kindHidden || kind.kind == kindANR {
+			if kind == nil || w.hidden(kind.kind, q.scope, t) {
 				continue
 			}
 			one := selected{kind: kind}
 			one.from, one.to, one.ranged = parseRange(name)
-			// The token's groups are computed for one entry only.
-			if kind.kind != kindTokenGroups || w.ad && q.scope == scopeBase {
-				w.named = append(w.named, one)
-			}
+			w.named = append(w.named, one)
 		}
 	}
 	return w
+}
+
+// hidden reports whether an attribute is not sent although it is asked for.
+func (w *selection) hidden(kind schemaKind, scope int, t *Traits) bool {
+	switch kind {
+	case kindHidden, kindANR:
+		return true
+	case kindTokenGroups: // computed for one entry only
+		return !w.ad || scope != scopeBase || t.NoTokenGroups
+	case kindMemberOf:
+		return t.NoMemberOf
+	}
+	return false
 }
 
 // parseRange reads the option ";range=0-99" or ";range=100-*".

@@ -95,8 +95,9 @@ type store struct {
 	says    bool // loaded entries say themselves which groups they are in
 
 	// Types that the store itself deals with.
-	objectClass, member, uniqueMember, memberOf, objectSID, guid, userPassword *schemaType
-	computed                                                                   []*schemaType // in order of name
+	objectClass, member, uniqueMember, memberOf, objectSID, guid, userPassword, groupType, primaryGroupID *schemaType
+
+	computed []*schemaType // in order of name
 }
 
 // newStore makes an empty store with room for about so many entries.
@@ -109,6 +110,7 @@ func newStore(room int) *store {
 	t := s.schema.types
 	s.objectClass, s.member, s.uniqueMember, s.memberOf = t["objectclass"], t["member"], t["uniquemember"], t["memberof"]
 	s.objectSID, s.guid, s.userPassword = t["objectsid"], t["objectguid"], t["userpassword"]
+	s.groupType, s.primaryGroupID = t["grouptype"], t["primarygroupid"]
 	for _, name := range []string{"canonicalname", "distinguishedname", "entrydn", "entryuuid", "memberof", "name"} {
 		s.computed = append(s.computed, t[name])
 	}

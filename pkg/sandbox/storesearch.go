@@ -65,14 +65,7 @@ func (s *store) values(e *storeEntry, t *schemaType) []string {
 	case kindUUID:
 		return []string{entryUUID(e.norm)}
 	case kindTokenGroups:
-		groups := map[*storeEntry]struct{}{}
-		s.ascend(e.norm, groups)
-		var sids []string
-		for g := range groups {
-			sids = append(sids, g.get(s.objectSID)...)
-		}
-		slices.Sort(sids)
-		return sids
+		return s.tokenGroups(e)
 	}
 	return nil
 }
