@@ -49,7 +49,7 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 		ListGroupsFilter: filter("LDAP_SEARCH_LIST_GROUPS_QUERY", d.ListGroupsFilter),
 		GroupsFilter:     filter("LDAP_SEARCH_GROUPS", g.Filter),
 		HeartbeatFilter:  filter("LDAP_HEARTBEAT_SEARCH_QUERY", d.HeartbeatFilter),
-		GroupProperty:    g.Property, GroupProperties: g.Properties, NestedGroups: g.Nested,
+		GroupProperty:    g.Property, GroupProperties: g.Properties, NestedGroups: g.Nested, PrimaryGroup: g.Primary,
 		GroupsCache: g.Cache, GroupsTimeout: g.Timeout, DerefAliases: g.DerefAliases,
 		Heartbeat: d.Heartbeat, ParallelBinds: d.ParallelBinds,
 		UnicodePassword: d.UnicodePassword, PasswordMethod: d.PasswordMethod, UnlockOnChange: d.UnlockOnChange,

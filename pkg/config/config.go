@@ -89,6 +89,7 @@ type Groups struct {
 	Property     string        // GROUP_PROPERTY
 	Properties   []string      // GROUP_PROPERTIES: not empty = groups are objects
 	Nested       bool          // GROUPS_NESTED: follow nesting by further searches
+	Primary      bool          // GROUPS_PRIMARY: count Active Directory's primary group
 	Required     bool          // GROUPS_REQUIRED: no login without its groups
 	OmitInSearch bool          // LDAP_SEARCH_RESULTS_OMIT_GROUPS
 	Cache        time.Duration // GROUPS_CACHE_SECONDS: 0 = no cache
@@ -170,6 +171,7 @@ func Default() Config {
 			Enabled:      true,
 			Filter:       "(member:1.2.840.113556.1.4.1941:={0})",
 			Property:     "cn",
+			Primary:      true,
 			OmitInSearch: true,
 			Cache:        600 * time.Second,
 			Timeout:      20 * time.Second,

@@ -116,6 +116,11 @@ var groupKeys = []Key{
 		field: func(c *Config) any { return &c.Groups.Nested },
 	},
 	{
+		Name: "GROUPS_PRIMARY", Type: "boolean", Group: "Groups",
+		Doc:   "Count a user's primary group, and the groups that one is in, among the user's; in Active Directory that is most often Domain Users, which no membership names.",
+		field: func(c *Config) any { return &c.Groups.Primary },
+	},
+	{
 		Name: "GROUPS_REQUIRED", Type: "boolean", Group: "Groups",
 		Doc:   "Fail a login whose groups cannot be read, instead of going on without them.",
 		field: func(c *Config) any { return &c.Groups.Required },

@@ -20,9 +20,12 @@ const (
 
 // A membership is the groups of one user.
 type membership struct {
-	groups []identity.Group
-	server string
-	cached bool
+	groups  []identity.Group
+	server  string
+	how     string    // by which question, for whoever explains a login; "" means GroupsFilter
+	skipped int       // groups of other domains, or that are not to be seen
+	asOf    time.Time // of the oldest thing it was made of; zero means now
+	cached  bool
 }
 
 // groupCache remembers the groups of users, and lets those who ask for the
@@ -117,6 +120,7 @@ func (g *groupCache) get(ctx context.Context, dn string, read func(context.Conte
 func (g *groupCache) start(key string, read func(context.Context) (membership, error)) *load {
 	ctx, cancel := context.WithCancel(g.life)
 	l := &load{done: make(chan struct{}), cancel: cancel}
+	began := g.now()
 	if !g.spawn(func() {
 		defer cancel()
 		l.m, l.err = read(ctx)
@@ -126,7 +130,12 @@ func (g *groupCache) start(key string, read func(context.Context) (membership, e
 			delete(g.loading, key)
 		}
 		if l.err == nil {
-			g.kept.Set(key, remembered{l.m, g.now().Add(g.ttl)}, ttlcache.NoTTL)
+			since := l.m.asOf
+			if since.IsZero() {
+				since = began
+			}
+			// The copy holds no more than what its cost says.
+			g.kept.Set(key, remembered{l.m.clone(), since.Add(g.ttl)}, ttlcache.NoTTL)
 		}
 		close(l.done)
 	}) {

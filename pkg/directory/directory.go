@@ -89,6 +89,9 @@ type Options struct {
 	// NestedGroups follows the groups of groups here, for servers that do not
 	// (all but Active Directory and Samba).
 	NestedGroups bool
+	// PrimaryGroup counts a user's primary group among its groups, and those
+	// that one is in (Active Directory and Samba: no membership names it).
+	PrimaryGroup bool
 	// GroupsCache is how long a user's groups are remembered; 0 not at all.
 	GroupsCache time.Duration
 	// GroupsTimeout bounds one reading of a user's groups; 0 means 20 s.
@@ -138,6 +141,8 @@ type Client struct {
 	work    desk // for what needs a connection of its own; bound as the service account
 	binds   desk // users bind here
 	groups  *groupCache
+	nodes   *nodeCache
+	tokens  tokenMemory
 
 	cert   *certificate // nil: none is shown
 	warned sync.Once    // that passwords go in clear
@@ -181,6 +186,7 @@ func New(o Options) *Client {
 	c.work = desk{c, func(s *server) pool { return s.work }}
 	c.binds = desk{c, func(s *server) pool { return s.binds }}
 	c.groups = newGroupCache(c.life, c.o.GroupsCache, c.o.Now, c.spawn)
+	c.nodes = newNodeCache(c.o.GroupsCache, c.o.Now)
 	return c
 }
 
@@ -193,7 +199,7 @@ func (o Options) withDefaults() Options {
 		{&o.SearchFilter, "(&(objectCategory=person)(anr={0}))"},
 		{&o.SearchAllFilter, "(objectCategory=person)"},
 		{&o.ListGroupsFilter, "(objectCategory=group)"},
-		{&o.GroupsFilter, "(member:" + inChain + ":={0})"},
+		{&o.GroupsFilter, adGroupsFilter},
 		{&o.HeartbeatFilter, "(&(objectclass=user)(|(sAMAccountName=foo)(UserPrincipalName=foo)))"},
 	} {
 		if d.at.IsZero() {

@@ -84,3 +84,35 @@ func sid(b []byte) (string, bool) {
 	}
 	return s.String(), true
 }
+
+// sidText is sid for what is one.
+func sidText(octets string) string {
+	text, _ := sid([]byte(octets))
+	return text
+}
+
+// sidOctets returns the octets of a SID's text.
+func sidOctets(text string) (string, bool) {
+	parts := strings.Split(text, "-")
+	if len(parts) < 3 || len(parts) > 3+15 || parts[0] != "S" || parts[1] != "1" {
+		return "", false
+	}
+	digits, base := parts[2], 10
+	if hexadecimal, large := strings.CutPrefix(digits, "0x"); large {
+		digits, base = hexadecimal, 16
+	}
+	authority, err := strconv.ParseUint(digits, base, 48)
+	if err != nil {
+		return "", false
+	}
+	b := binary.BigEndian.AppendUint64(nil, authority)
+	b[0], b[1] = 1, byte(len(parts)-3)
+	for _, part := range parts[3:] {
+		n, err := strconv.ParseUint(part, 10, 32)
+		if err != nil {
+			return "", false
+		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	}
+	return string(b), true
+}

@@ -26,7 +26,7 @@ func (c *Client) groupAttributes() []string {
 		}
 	}
 	if len(out) == 0 {
-		out = []string{"1.1"} // none at all (RFC 4511, section 4.5.1.8)
+		out = []string{noAttributes}
 	}
 	return out
 }

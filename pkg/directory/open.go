@@ -17,6 +17,9 @@ const (
 	inChain           = "1.2.840.113556.1.4.1941" // LDAP_MATCHING_RULE_IN_CHAIN
 )
 
+// adGroupsFilter is the default GroupsFilter: Active Directory's.
+const adGroupsFilter = "(member:" + inChain + ":={0})"
+
 // openPlain opens a connection on which nobody is bound, outside the pools.
 func (c *Client) openPlain(ctx context.Context) (*conn, error) {
 	return c.inTurn(ctx, func(ctx context.Context, s *server) (*conn, error) { return c.try(ctx, s, c.dial) })
@@ -84,7 +87,8 @@ func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 // readTraits asks a server what it can do. Some do not say.
 func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 	found, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) {
-		return l.Search(rootDSE("supportedControl", "supportedExtension", "supportedCapabilities", "objectClass"))
+		return l.Search(rootDSE("supportedControl", "supportedExtension", "supportedCapabilities", "defaultNamingContext",
+			"objectClass"))
 	})
 	if lost(err) || timedOut(err) {
 		return &traits{}, err
@@ -101,6 +105,8 @@ func readTraits(ctx context.Context, cn *conn) (*traits, error) {
 		t.activeDirectory = slices.Contains(capabilities, capabilityAD) || slices.Contains(capabilities, capabilityLDS)
 		t.passwordModify = slices.Contains(e.GetEqualFoldAttributeValues("supportedExtension"), passwordModifyOID)
 		t.storesAsGiven = slices.Contains(e.GetEqualFoldAttributeValues("objectClass"), "OpenLDAProotDSE")
+		t.domain = slices.Contains(capabilities, capabilityAD)
+		t.base = e.GetEqualFoldAttributeValue("defaultNamingContext")
 	}
 	return &t, nil
 }

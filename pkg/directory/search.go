@@ -21,6 +21,9 @@ const smallPage = 50
 // everything asks for all user attributes (RFC 4511, section 4.5.1.8).
 const everything = "*"
 
+// noAttributes asks for none (likewise).
+const noAttributes = "1.1"
+
 // An answer is what a search came to.
 type answer struct {
 	entries []*ldap.Entry
@@ -51,6 +54,9 @@ func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, er
 	case len(a.entries) == 0:
 		return nil, &identity.Refusal{Reason: identity.WrongUsername}
 	}
+	if err := c.complete(ctx, a.server, a.entries, c.o.Timeout); err != nil {
+		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, err)
+	}
 	return entry(a.entries[0]), nil
 }
 
@@ -74,6 +80,9 @@ func (c *Client) list(ctx context.Context, req *ldap.SearchRequest, limit int) (
 	note(ctx, a.server, req.Filter, req.BaseDN, len(a.entries))
 	if code, _, cut := result(a.cut); err == nil && cut && code != ldap.LDAPResultSizeLimitExceeded && len(a.entries) == 0 {
 		err = a.cut
+	}
+	if err == nil {
+		err = c.complete(ctx, a.server, a.entries, c.o.Timeout)
 	}
 	if err != nil {
 		return nil, fault("search "+req.Filter+" under "+req.BaseDN, a.server, err)

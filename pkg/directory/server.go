@@ -43,8 +43,10 @@ type traits struct {
 	policy   bool // draft-behera-ldap-password-policy
 
 	activeDirectory bool
-	passwordModify  bool // RFC 3062
-	storesAsGiven   bool // a password that is modified, and not by RFC 3062, lies there in clear
+	passwordModify  bool   // RFC 3062
+	storesAsGiven   bool   // a password that is modified, and not by RFC 3062, lies there in clear
+	domain          bool   // Active Directory's or Samba's (MS-ADTS, section 3.1.1.3.4.3.1)
+	base            string // where a domain's entries are; "" when it does not say
 }
 
 // parseURL reads ldap://host[:port] or ldaps://host[:port].
