@@ -176,7 +176,7 @@ func TestDoctorAnnotations(t *testing.T) {
 	}
 	for _, want := range []string{
 		"::error title=config.valid%3A not so%3A Title of config.valid::",
-		"50%25 <b>&\"'|`*_[x](y): a,b @all ]]>%0A          ::error::forged%0A",
+		"50%25 <b>&\"'|`*_[x](y): a,b @all ]]>%0Aand:      ::error::forged%0A",
 		"::notice title=agent.duplicate is waived::until 2026-12-31: reason 50%25 ",
 	} {
 		if !strings.Contains(text, want) {

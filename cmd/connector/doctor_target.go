@@ -158,12 +158,13 @@ func hasSettings(c config.Config) bool {
 
 // checkHost says what is wrong with HOST[:PORT].
 func checkHost(text string) error {
-	host, port := text, ""
+	host := text
 	if strings.Count(text, ":") == 1 || strings.HasPrefix(text, "[") && !strings.HasSuffix(text, "]") {
-		var err error
-		if host, port, err = net.SplitHostPort(text); err != nil {
+		name, port, err := net.SplitHostPort(text)
+		if err != nil {
 			return errors.New("write it as HOST or HOST:PORT")
 		}
+		host = name
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 			return fmt.Errorf("%q is no port", port)
 		}

@@ -80,7 +80,8 @@ func (p pen) finding(b *strings.Builder, e doctor.Entry) {
 	}
 }
 
-// findingLines are the texts of a finding, each with its name.
+// findingLines are the texts of a finding, each with its name. No line begins
+// with what a peer said: a CI's log takes some beginnings for commands.
 func findingLines(e doctor.Entry) (lines []string) {
 	if e.Observed != "" {
 		lines = append(lines, "observed: "+oneLine(e.Observed))
@@ -91,7 +92,7 @@ func findingLines(e doctor.Entry) (lines []string) {
 	name := "detail:   "
 	for line := range strings.Lines(e.Detail) {
 		lines = append(lines, name+strings.TrimSpace(line))
-		name = "          "
+		name = "and:      "
 	}
 	return lines
 }

@@ -60,6 +60,8 @@ func probeKeys(_ context.Context, e *Env) Outcome {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Skip("there is no key pair yet; the first start or an install makes it")
+	case errors.Is(err, fs.ErrPermission):
+		return Outcome{Status: Failed, Detail: err.Error(), Remedy: asOwner}
 	case err != nil:
 		return Fail(err.Error())
 	}

@@ -45,6 +45,9 @@ var configChecks = []Check{
 // noHome is why much does not apply before an installation.
 const noHome = "nothing is installed here yet"
 
+// asOwner is the remedy where the files are closed to whoever asks.
+const asOwner = "Run doctor as the account that the connector runs as, or as root or administrator."
+
 func probeConfig(_ context.Context, e *Env) Outcome {
 	if e.Home.Load == nil {
 		return Skip(noHome)
@@ -52,6 +55,9 @@ func probeConfig(_ context.Context, e *Env) Outcome {
 	c, err := e.Home.Load()
 	if err == nil {
 		err = c.Validate()
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return Outcome{Status: Failed, Detail: err.Error(), Remedy: asOwner}
 	}
 	if err != nil {
 		return Fail(err.Error())
@@ -78,6 +84,9 @@ func probePermissions(_ context.Context, e *Env) Outcome {
 		return Skip(noHome)
 	}
 	exposed, err := e.Home.Exposed()
+	if errors.Is(err, fs.ErrPermission) {
+		return Skip("this account has no access itself")
+	}
 	if err != nil {
 		return Fail(err.Error())
 	}

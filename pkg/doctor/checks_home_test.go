@@ -58,6 +58,7 @@ func TestConfigChecks(t *testing.T) {
 		{"good", "config.valid", Env{Home: Home{Load: thatLoads(goodFile)}}, Passed, "no faults"},
 		{"a fault", "config.valid", Env{Home: Home{Load: thatLoads(`{"LDAP_URL": "htp://x"}`)}}, Failed, "LDAP_URL: "},
 		{"no JSON", "config.valid", Env{Home: Home{Load: thatLoads(`{`)}}, Failed, "config.json, line 1"},
+		{"closed", "config.valid", Env{Home: Home{Load: func() (config.Config, error) { return config.Config{}, fs.ErrPermission }}}, Failed, "as root or administrator"},
 		{"no home", "config.valid", Env{}, Skipped, "nothing is installed"},
 
 		{"none", "config.warnings", Env{Home: Home{Load: thatLoads(goodFile)}}, Passed, "no warnings"},
@@ -67,6 +68,7 @@ func TestConfigChecks(t *testing.T) {
 		{"closed", "config.permissions", Env{Home: Home{Dir: "/h", Exposed: func() ([]string, error) { return nil, nil }}}, Passed, "/h"},
 		{"open", "config.permissions", Env{Home: Home{Exposed: func() ([]string, error) { return []string{"cert.key: mode 0644"}, nil }}}, Failed, "cert.key: mode 0644"},
 		{"cannot look", "config.permissions", Env{Home: Home{Exposed: func() ([]string, error) { return nil, broken }}}, Failed, "broken"},
+		{"closed to us too", "config.permissions", Env{Home: Home{Exposed: func() ([]string, error) { return nil, fs.ErrPermission }}}, Skipped, "no access itself"},
 		{"no home", "config.permissions", Env{}, Skipped, "nothing is installed"},
 
 		{"good", "config.waivers", Env{Home: Home{Waivers: func() error { return nil }}}, Passed, ""},
@@ -108,6 +110,7 @@ func TestAgentChecks(t *testing.T) {
 	try(t, []trial{
 		{"a pair", "agent.keys", at(1), Passed, "thumbprint 7d44c33cf9a82ab9bd5300d266784504e9772177"},
 		{"not a pair", "agent.keys", broken, Failed, "does not belong"},
+		{"closed", "agent.keys", Env{Home: Home{Certificate: func() (*x509.Certificate, error) { return nil, fs.ErrPermission }}}, Failed, "as root or administrator"},
 		{"none yet", "agent.keys", none, Skipped, "no key pair yet"},
 		{"no home", "agent.keys", Env{}, Skipped, "nothing is installed"},
 

@@ -192,6 +192,9 @@ func At(ctx context.Context, format string, args ...any) {
 func (f *Finding) clean(e *Env) {
 	for _, text := range []*string{&f.Observed, &f.Required, &f.Detail, &f.Remedy, &f.Command} {
 		*text = plain(e.hide(*text))
+		if text != &f.Detail { // a command that is pasted must not hold another
+			*text = strings.ReplaceAll(*text, "\n", " ")
+		}
 	}
 	switch {
 	case f.Status != Failed:

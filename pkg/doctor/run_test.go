@@ -234,11 +234,11 @@ func TestPanicIsAFinding(t *testing.T) {
 func TestTextsAreFitToBeShown(t *testing.T) {
 	env := &Env{Hide: func(s string) string { return strings.ReplaceAll(s, "hunter2", "[hidden]") }}
 	r := Run(t.Context(), env, []Check{{ID: "a.a", Probe: answer(Outcome{
-		Status: Failed, Observed: "hunter2", Required: "\x1b[2Jhunter2", Detail: " one\r\ntwo\rthree \u202ehunter2\xff ", Remedy: "Say hunter2.", Command: "say\x00",
+		Status: Failed, Observed: "hunter2", Required: "\x1b[2Jhunter2", Detail: " one\r\ntwo\rthree \u202ehunter2\xff ", Remedy: "Say hunter2.", Command: "say\x00\nsay",
 	})}}, nil, nil)
 	want := Outcome{
 		Status: Failed, Observed: "[hidden]", Required: "\uFFFD[2J[hidden]", Detail: "one\ntwo\uFFFDthree \uFFFD[hidden]\uFFFD",
-		Remedy: "Say [hidden].", Command: "say\uFFFD",
+		Remedy: "Say [hidden].", Command: "say\uFFFD say",
 	}
 	if got := r.Findings[0].Outcome; got != want {
 		t.Errorf("%+q, want %+q", got, want)
