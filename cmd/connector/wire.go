@@ -42,7 +42,8 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 	o := directory.Options{
 		URLs: d.URLs, StartTLS: d.StartTLS, TLS: t.TLS, Dial: t.Dial,
 		BaseDN: d.BaseDN, GroupBaseDN: g.BaseDN,
-		BindUser: d.BindUser, BindPassword: identity.Password(password),
+		ReferralHosts: d.ReferralHosts,
+		BindUser:      d.BindUser, BindPassword: identity.Password(password),
 		UserFilter:       filter("LDAP_USER_BY_NAME", d.UserFilter),
 		SearchFilter:     filter("LDAP_SEARCH_QUERY", d.SearchFilter),
 		SearchAllFilter:  filter("LDAP_SEARCH_ALL_QUERY", d.SearchAllFilter),

@@ -67,6 +67,8 @@ type Directory struct {
 	StartTLS   bool // LDAP_STARTTLS
 	RequireTLS bool // LDAP_REQUIRE_TLS: no bind over a connection without TLS
 
+	ReferralHosts []string // LDAP_REFERRAL_HOSTS: host or host:port
+
 	UserFilter       string // LDAP_USER_BY_NAME
 	SearchFilter     string // LDAP_SEARCH_QUERY
 	SearchAllFilter  string // LDAP_SEARCH_ALL_QUERY

@@ -49,6 +49,13 @@ var directoryKeys = []Key{
 		field: func(c *Config) any { return &c.Directory.RequireTLS },
 	},
 	{
+		Name: "LDAP_REFERRAL_HOSTS", Type: "list", Group: "Directory",
+		Doc:   "Hosts, HOST or HOST:PORT, to which the directory's references (to child domains, or to a server that may be written to) are followed, with the same service account and the same TLS; references to other hosts are ignored.",
+		style: listArray,
+		field: func(c *Config) any { return &c.Directory.ReferralHosts },
+		check: checkReferralHosts,
+	},
+	{
 		Name: "LDAP_USER_BY_NAME", Type: "filter", Group: "Directory",
 		Doc:   "Finds the user who logs in; {0}, which may occur several times, is the name as typed.",
 		field: func(c *Config) any { return &c.Directory.UserFilter },

@@ -44,6 +44,13 @@ func TestValidate(t *testing.T) {
 		{"a sealed password with a line end", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "$2$.00.ff.0a\n" }, nil},
 		{"StartTLS with ldaps", func(c *Config) { c.Directory.StartTLS = true }, []string{"LDAP_STARTTLS"}},
 		{"StartTLS with ldap", func(c *Config) { c.Directory.StartTLS, c.Directory.URLs = true, []string{"ldap://a", "LDAP://b"} }, nil},
+		{"hosts of references", func(c *Config) {
+			c.Directory.ReferralHosts = []string{"dc1.child.corp.example", "10.0.0.1:3389", "[::1]:636"}
+		}, nil},
+		{"a URL as a host of references", func(c *Config) { c.Directory.ReferralHosts = []string{"ldap://dc1"} }, []string{"LDAP_REFERRAL_HOSTS"}},
+		{"all hosts", func(c *Config) { c.Directory.ReferralHosts = []string{"*.corp.example"} }, []string{"LDAP_REFERRAL_HOSTS"}},
+		{"a port alone", func(c *Config) { c.Directory.ReferralHosts = []string{":389"} }, []string{"LDAP_REFERRAL_HOSTS"}},
+		{"an unknown password method", func(c *Config) { c.Directory.PasswordMethod = "exop" }, []string{"LDAP_PASSWORD_METHOD"}},
 		{"mixed schemes", func(c *Config) { c.Directory.URLs = []string{"ldap://a", "ldaps://b"} }, nil},
 		{"TLS required, mixed schemes", func(c *Config) { c.Directory.RequireTLS, c.Directory.URLs = true, []string{"ldap://a", "ldaps://b"} }, []string{"LDAP_REQUIRE_TLS"}},
 		{"TLS required, ldaps", func(c *Config) { c.Directory.RequireTLS = true }, nil},

@@ -21,6 +21,9 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 	if dn == "" {
 		return &Error{Doing: "bind", Err: errors.New("the DN is empty")}
 	}
+	if other := c.places.of(dn); other != nil {
+		return other.Bind(ctx, dn, password)
+	}
 	var after uint64
 	lostBinds := 0
 	for try := 0; ; try++ {
@@ -43,6 +46,9 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 				after = next
 				continue
 			}
+		}
+		if other, there := c.referred(err, dn, cn.server); other != nil {
+			return other.Bind(ctx, there, password)
 		}
 		return c.bound(ctx, dn, cn.server.url, said, err)
 	}

@@ -68,6 +68,11 @@ type Options struct {
 	// Dial, if not nil, opens the TCP connections.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
+	// ReferralHosts are the hosts, with or without a port, to which references
+	// are followed, with the same account and the same rules for TLS. All others
+	// are ignored.
+	ReferralHosts []string
+
 	// BaseDN is where users are searched, GroupBaseDN where their groups are
 	// ("" means BaseDN).
 	BaseDN, GroupBaseDN string
@@ -143,6 +148,10 @@ type Client struct {
 	groups  *groupCache
 	nodes   *nodeCache
 	tokens  tokenMemory
+
+	others others // where references led to
+	places places
+	refs   told // that were ignored
 
 	cert   *certificate // nil: none is shown
 	warned sync.Once    // that passwords go in clear
@@ -248,6 +257,7 @@ func (c *Client) Close() error {
 		cn.kill()
 		_ = cn.ldap.Close() // waits for its goroutines; the error is that of a closed socket
 	}
+	c.others.close()
 	c.wait.Wait()
 	return nil
 }

@@ -29,6 +29,9 @@ const (
 // were read by way of tokenGroups, the direct groups come in the order of
 // memberOf, then the primary group, then all others in order of their DNs.
 func (c *Client) Groups(ctx context.Context, user *identity.Entry) ([]identity.Group, error) {
+	if other := c.places.of(user.DN); other != nil { // who holds the user knows the groups
+		return other.Groups(ctx, user)
+	}
 	m, err := c.groups.get(ctx, user.DN, func(ctx context.Context) (membership, error) {
 		return c.readGroups(ctx, user)
 	})

@@ -29,6 +29,7 @@ func (c *Client) Run(ctx context.Context) error {
 		for _, s := range c.servers.order() {
 			s.prune()
 		}
+		c.others.prune()
 		timer := time.NewTimer(c.pause(err == nil))
 		select {
 		case <-timer.C:

@@ -36,6 +36,9 @@ func (c *Client) SetPassword(ctx context.Context, dn string, password identity.P
 	if dn == "" {
 		return &Error{Doing: "set the password", Err: errors.New("the DN is empty")}
 	}
+	if other := c.places.of(dn); other != nil {
+		return other.SetPassword(ctx, dn, password)
+	}
 	doing := "set the password of " + dn
 	var after uint64
 	for try := 0; ; try++ {
@@ -56,6 +59,9 @@ func (c *Client) SetPassword(ctx context.Context, dn string, password identity.P
 				after = next
 				continue
 			}
+		}
+		if other, there := c.referred(err, dn, cn.server); other != nil {
+			return other.SetPassword(ctx, there, password) // a replica that may only be read
 		}
 		return passwordSet(ctx, cn.server.url, doing, note, err)
 	}

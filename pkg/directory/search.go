@@ -31,6 +31,10 @@ type answer struct {
 	// cut is the result with which the server stopped before the end, a size
 	// or time limit, or nil. What else a server answers is an error.
 	cut error
+
+	at     *server
+	refs   []string // continuation references
+	missed error    // why a reference could not be followed
 }
 
 // Find returns the entry of the user that UserFilter finds below BaseDN. None,
@@ -41,7 +45,9 @@ func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, er
 	}
 	filter := c.o.UserFilter.With(username)
 	// Two are enough to know that it is not one.
-	a, err := c.search(ctx, c.request(c.o.BaseDN, filter, 2, everything), c.o.Timeout)
+	a, err := c.everywhere(ctx, c.request(c.o.BaseDN, filter, 2, everything), c.o.Timeout, func(ctx context.Context, at *Client, req *ldap.SearchRequest) (answer, error) {
+		return at.search(ctx, req, c.o.Timeout)
+	})
 	note(ctx, a.server, filter, c.o.BaseDN, len(a.entries))
 	code, _, cut := result(a.cut)
 	switch {
@@ -51,11 +57,10 @@ func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, er
 		return nil, &identity.Refusal{Reason: identity.AmbiguousUsername, Detail: "2 or more entries match"}
 	case cut: // there may be a second one
 		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, a.cut)
+	case len(a.entries) == 0 && a.missed != nil: // the user may be there
+		return nil, fault("search "+filter+" under "+c.o.BaseDN, "", a.missed)
 	case len(a.entries) == 0:
 		return nil, &identity.Refusal{Reason: identity.WrongUsername}
-	}
-	if err := c.complete(ctx, a.server, a.entries, c.o.Timeout); err != nil {
-		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, err)
 	}
 	return entry(a.entries[0]), nil
 }
@@ -74,18 +79,36 @@ func (c *Client) Search(ctx context.Context, q identity.Query) ([]*identity.Entr
 	return entries(found), nil
 }
 
-// list runs a search whose answer may be partial.
+// Lists may take longer than other operations, but not for ever: a whole one
+// this many times Options.Timeout, which is well below the time in which the hub
+// wants its answer.
+const listTimeouts = 4
+
+// list runs a search whose answer may be partial: cut by a limit of the server's
+// or by the time that a list may take, and without what a server holds that
+// could not be asked.
 func (c *Client) list(ctx context.Context, req *ldap.SearchRequest, limit int) ([]*ldap.Entry, error) {
-	a, err := c.searchMany(ctx, req, c.o.Timeout, limit)
+	whole := listTimeouts * c.o.Timeout
+	within, cancel := context.WithTimeoutCause(ctx, whole, overdue(whole))
+	defer cancel()
+	a, err := c.everywhere(within, req, whole, func(ctx context.Context, at *Client, req *ldap.SearchRequest) (answer, error) {
+		return at.searchMany(ctx, req, c.o.Timeout, limit)
+	})
 	note(ctx, a.server, req.Filter, req.BaseDN, len(a.entries))
-	if code, _, cut := result(a.cut); err == nil && cut && code != ldap.LDAPResultSizeLimitExceeded && len(a.entries) == 0 {
+	if code, _, _ := result(a.cut); err == nil && a.cut != nil && code != ldap.LDAPResultSizeLimitExceeded && len(a.entries) == 0 {
 		err = a.cut
 	}
-	if err == nil {
-		err = c.complete(ctx, a.server, a.entries, c.o.Timeout)
+	if err == nil && a.missed != nil && len(a.entries) == 0 {
+		err = a.missed
 	}
 	if err != nil {
 		return nil, fault("search "+req.Filter+" under "+req.BaseDN, a.server, err)
+	}
+	if a.cut != nil && (limit <= 0 || len(a.entries) < limit) {
+		c.o.Log.Info("search cut short", "filter", req.Filter, "server", a.server, "entries", len(a.entries), "reason", describe(a.cut))
+	}
+	if limit > 0 {
+		a.entries = a.entries[:min(limit, len(a.entries))]
 	}
 	return a.entries, nil
 }
@@ -107,10 +130,12 @@ func (c *Client) request(base, filter string, limit int, attributes ...string) *
 }
 
 // search runs one search, and again on another connection when the first was
-// lost over it or its server does no work. Continuation references are left alone (RFC 4511, section
-// 4.5.3): what lies elsewhere is not this directory.
+// lost over it or its server does no work. Continuation references (RFC 4511,
+// section 4.5.3) are in the answer, and are left alone.
 func (c *Client) search(ctx context.Context, req *ldap.SearchRequest, timeout time.Duration) (answer, error) {
-	req.TimeLimit = seconds(timeout)
+	if req.TimeLimit == 0 {
+		req.TimeLimit = seconds(timeout)
+	}
 	var after uint64
 	for try := 0; ; try++ {
 		cn, err := c.shared.get(ctx, after)
@@ -136,9 +161,9 @@ func (c *Client) searchOn(ctx context.Context, cn *conn, req *ldap.SearchRequest
 
 // answered sorts the outcome of a search.
 func answered(cn *conn, found *ldap.SearchResult, err error) (answer, error) {
-	a := answer{server: cn.server.url}
+	a := answer{server: cn.server.url, at: cn.server}
 	if found != nil {
-		a.entries = found.Entries
+		a.entries, a.refs = found.Entries, found.Referrals
 	}
 	if code, _, ok := result(err); ok && isCut(code) {
 		a.cut, err = err, nil
@@ -159,6 +184,8 @@ func isCut(code uint16) bool {
 func (c *Client) searchMany(ctx context.Context, req *ldap.SearchRequest, timeout time.Duration, limit int) (answer, error) {
 	if limit > 0 && limit <= pageSize {
 		req.SizeLimit = limit
+		// The server is to stop before we do, so that what it has found arrives.
+		req.TimeLimit = max(1, int(timeout*4/5/time.Second))
 		a, err := c.search(ctx, req, timeout)
 		// A server need not heed the limit; Samba does not.
 		a.entries = a.entries[:min(limit, len(a.entries))]
@@ -184,15 +211,19 @@ func (c *Client) searchPages(ctx context.Context, req *ldap.SearchRequest, timeo
 		}
 		c.work.put(cn, err, c.o.Now())
 		next, again := c.again(ctx, cn, err, try)
-		if !again {
-			return a, err
+		if again {
+			after = next
+			continue
 		}
-		after = next
+		if timedOut(err) && len(a.entries) > 0 && !errors.Is(context.Cause(ctx), context.Canceled) {
+			a.cut, err = err, nil // what was read until then is right
+		}
+		return a, err
 	}
 }
 
 func (c *Client) pagesOn(ctx context.Context, cn *conn, req *ldap.SearchRequest, timeout time.Duration, limit int) (answer, error) {
-	all := answer{server: cn.server.url}
+	all := answer{server: cn.server.url, at: cn.server}
 	page := ldap.NewControlPaging(pageSize)
 	// A server that does not know the control passes over it (RFC 4511,
 	// section 4.1.11), so it is left out only where it is known to be useless.
@@ -203,13 +234,16 @@ func (c *Client) pagesOn(ctx context.Context, cn *conn, req *ldap.SearchRequest,
 	for {
 		a, err := pageOn(ctx, cn, req, timeout, page)
 		if err != nil {
-			return answer{server: all.server}, err
+			if !timedOut(err) {
+				all.entries = nil
+			}
+			return all, err
 		}
 		if code, _, _ := result(a.cut); code == ldap.LDAPResultAdminLimitExceeded && page.PagingSize > smallPage && len(all.entries)+len(a.entries) == 0 {
 			page.PagingSize = smallPage // OpenLDAP may be told to refuse large ones
 			continue
 		}
-		all.entries, all.cut = append(all.entries, a.entries...), a.cut
+		all.entries, all.cut, all.refs = append(all.entries, a.entries...), a.cut, append(all.refs, a.refs...)
 		if limit > 0 && len(all.entries) >= limit {
 			all.entries = all.entries[:limit]
 			return all, nil
