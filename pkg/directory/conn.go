@@ -2,8 +2,10 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,6 +71,9 @@ func (w *wire) Read(b []byte) (int, error) {
 		now := time.Now().UnixNano()
 		w.heard.Store(now)
 		w.server.heard.Store(now)
+	}
+	if w.patience > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s", w.patience)
 	}
 	return n, err
 }

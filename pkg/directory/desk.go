@@ -50,6 +50,9 @@ func (c *Client) again(ctx context.Context, cn *conn, err error, try int) (after
 	if !lost(err) && !declines(err) || try+1 >= maxTries || ctx.Err() != nil || c.life.Err() != nil {
 		return 0, false
 	}
+	if lost(err) {
+		c.verify(cn.server)
+	}
 	if try > 0 || declines(err) && c.servers.avoided(cn.server) == nil {
 		select {
 		case <-time.After(firstPause << try):

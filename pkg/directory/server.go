@@ -27,8 +27,9 @@ type server struct {
 	work   *exclusive // bound as the service account
 	binds  *exclusive // users bind here
 
-	heard atomic.Int64  // when it last sent anything; Unix time in nanoseconds
-	asked chan struct{} // holds a token while somebody asks whether it is alive
+	heard  atomic.Int64  // when it last sent anything; Unix time in nanoseconds
+	asked  chan struct{} // holds a token while somebody asks whether it is alive
+	proved time.Time     // when it was asked last and answered; belongs to who holds the token
 
 	mu      sync.Mutex
 	opening context.Context // ends for those who are opening connections when the server is given up

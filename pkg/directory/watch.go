@@ -27,17 +27,14 @@ var errUnlisted = errors.New("it is not among the directory's servers any more")
 func (c *Client) attend(ctx context.Context, s *server, cn *conn) {
 	began := time.Now().Add(-patience)
 	c.spawn(func() {
-		for wait := patience; ; wait *= 2 {
-			again := c.attendServer(s)
+		for {
+			wait := c.attendServer(s)
 			if cn != nil && ctx.Err() == nil && c.isDeadLink(ctx, cn, began) {
 				cn.kill()
 				return
 			}
-			if again == 0 {
-				again = wait
-			}
 			select {
-			case <-time.After(again):
+			case <-time.After(wait):
 			case <-ctx.Done():
 				return
 			}
@@ -46,36 +43,51 @@ func (c *Client) attend(ctx context.Context, s *server, cn *conn) {
 }
 
 // attendServer gives up a server that hangs, when there is another. It returns
-// when to look again, if that is to be soon, because the server was heard a
-// moment ago.
+// when to look again: a server that was heard a moment ago may hang now.
 func (c *Client) attendServer(s *server) time.Duration {
 	if !c.servers.elsewhere(s) {
-		return 0
+		return patience
 	}
-	select {
-	case s.asked <- struct{}{}:
-		defer func() { <-s.asked }()
-	case <-c.life.Done():
-		return 0
-	}
+	s.asked <- struct{}{} // whoever holds it lets go soon
+	defer func() { <-s.asked }()
 	why := c.servers.avoided(s)
 	if why == nil {
 		if silence := s.silence(); silence < patience {
 			return patience - silence
 		}
 		if why = c.ask(s); why == nil || c.life.Err() != nil {
-			return 0
+			return patience
 		}
 	}
 	c.giveUp(s, why)
 	c.killAll(s, why)
-	return 0
+	return patience
+}
+
+// verify gives up a server that has just lost a connection and cannot be asked
+// anything either, when there is another: what stands before a server may take
+// connections and end them, and a bind is repeated only once.
+func (c *Client) verify(s *server) {
+	lost := time.Now()
+	if !c.servers.elsewhere(s) {
+		return
+	}
+	s.asked <- struct{}{} // whoever holds it lets go soon
+	defer func() { <-s.asked }()
+	if c.servers.avoided(s) != nil || s.proved.After(lost) {
+		return
+	}
+	if err := c.ask(s); err != nil && c.life.Err() == nil {
+		c.giveUp(s, err)
+	}
 }
 
 // ask asks the server, on a new connection, what anybody may ask. Any answer
 // is a sign of life, but that it goes down. It takes no part in what others
-// wait for: their time may be shorter than its own.
+// wait for: their time may be shorter than its own. Whoever calls it holds
+// s.asked.
 func (c *Client) ask(s *server) error {
+	asked := time.Now()
 	ctx, cancel := context.WithTimeoutCause(c.life, openTimeout, overdue(openTimeout))
 	defer cancel()
 	cn, err := c.connect(ctx, s, patience)
@@ -88,6 +100,7 @@ func (c *Client) ask(s *server) error {
 	if lost(err) || timedOut(err) || declines(err) {
 		return &Error{Doing: "ask for a sign of life", Server: s.url, Err: err}
 	}
+	s.proved = asked
 	return nil
 }
 
