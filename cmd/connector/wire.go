@@ -40,7 +40,7 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 		d.BindUser = "" // a name with an empty password would be an unauthenticated bind; anonymous is meant
 	}
 	o := directory.Options{
-		URLs: d.URLs, StartTLS: d.StartTLS, TLS: t.TLS, Dial: t.Dial,
+		URLs: d.URLs, Site: d.Site, StartTLS: d.StartTLS, TLS: t.TLS, Dial: t.Dial,
 		BaseDN: d.BaseDN, GroupBaseDN: g.BaseDN,
 		ReferralHosts: d.ReferralHosts,
 		BindUser:      d.BindUser, BindPassword: identity.Password(password),

@@ -82,10 +82,17 @@ func checkPostURLs(c *Config) (string, string) {
 }
 
 func checkDirectoryURLs(c *Config) (string, string) {
-	const remedy = "write ldap://HOST or ldaps://HOST, with :PORT where it is not 389 or 636"
+	const (
+		remedy = "write ldap://HOST or ldaps://HOST, with :PORT where it is not 389 or 636, or srv://DOMAIN or srvs://DOMAIN"
+		domain = "write srv://DOMAIN or srvs://DOMAIN, without a port: DNS names the servers and their ports"
+	)
 	for _, s := range c.Directory.URLs {
 		u, err := url.Parse(s)
 		switch {
+		case err == nil && namesDomain(s):
+			if u.User != nil || !domainName.MatchString(u.Host) {
+				return quote(s) + " names no domain", domain
+			}
 		case err != nil || u.Scheme != "ldap" && u.Scheme != "ldaps":
 			return quote(s) + " is not ldap:// or ldaps://", remedy
 		case u.Hostname() == "" || strings.ContainsAny(u.Host, ", "):
@@ -98,6 +105,24 @@ func checkDirectoryURLs(c *Config) (string, string) {
 	}
 	return "", ""
 }
+
+// namesDomain reports whether a directory's URL names a domain, whose servers
+// DNS knows.
+func namesDomain(url string) bool {
+	url = strings.ToLower(url)
+	return strings.HasPrefix(url, "srv://") || strings.HasPrefix(url, "srvs://")
+}
+
+var domainName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$`)
+
+func checkSite(c *Config) (string, string) {
+	if s := c.Directory.Site; s != "" && !siteName.MatchString(s) {
+		return quote(s) + " is not a site's name", "write the site's name as Active Directory Sites and Services shows it"
+	}
+	return "", ""
+}
+
+var siteName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
 
 func proxyCheck(get func(*Config) Secret) func(*Config) (string, string) {
 	const remedy = "write http://HOST:PORT, or http://USER:PASSWORD@HOST:PORT with %40 for an @ in the password"

@@ -56,7 +56,8 @@ type Tenant struct {
 
 // Directory says how to reach and to search the directory.
 type Directory struct {
-	URLs   []string // LDAP_URL: ldap:// or ldaps://, in the order to try
+	URLs   []string // LDAP_URL: ldap:// or ldaps://, srv:// or srvs://, in order of preference
+	Site   string   // LDAP_SITE
 	BaseDN string   // LDAP_BASE
 
 	BindUser        string // LDAP_BIND_USER: DN, DOMAIN\name or name@domain
@@ -166,7 +167,7 @@ func Default() Config {
 			ListGroupsFilter: "(objectCategory=group)",
 			HeartbeatFilter:  "(&(objectclass=user)(|(sAMAccountName=foo)(UserPrincipalName=foo)))",
 			Heartbeat:        60 * time.Second,
-			ParallelBinds:    8,
+			ParallelBinds:    64,
 			PasswordMethod:   "auto",
 		},
 		Groups: Groups{

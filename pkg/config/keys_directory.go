@@ -5,10 +5,16 @@ import "time"
 var directoryKeys = []Key{
 	{
 		Name: "LDAP_URL", Type: "list", Group: "Directory",
-		Doc:   "The directory's servers, ldap://HOST[:389] or ldaps://HOST[:636]: one, or several in the order to try, as an array or separated by commas or spaces.",
+		Doc:   "The directory's servers, ldap://HOST[:389] or ldaps://HOST[:636]: one, or several in the order to prefer them, as an array or separated by commas or spaces. They must hold the same directory. srv://DOMAIN stands for the servers that the domain's DNS records _ldap._tcp name, by their priorities and weights; srvs://DOMAIN for the same over ldaps, with 636 in place of port 389. With TLS, only servers whose names lie within the domain are taken.",
 		style: listURLs,
 		field: func(c *Config) any { return &c.Directory.URLs },
 		check: checkDirectoryURLs,
+	},
+	{
+		Name: "LDAP_SITE", Type: "string", Group: "Directory",
+		Doc:   "Active Directory site whose servers are preferred among those of srv:// or srvs:// in LDAP_URL.",
+		field: func(c *Config) any { return &c.Directory.Site },
+		check: checkSite,
 	},
 	{
 		Name: "LDAP_BASE", Type: "dn", Group: "Directory",
@@ -93,7 +99,7 @@ var directoryKeys = []Key{
 	},
 	{
 		Name: "LDAP_NUMBER_OF_PARALLEL_BINDS", Type: "integer", Group: "Directory", Min: 1, Max: 1024,
-		Doc:   "How many passwords are tried at the same time, each on a connection of its own.",
+		Doc:   "How many passwords are tried at the same time, each on a connection of its own to the directory server in use. Connections are opened as they are needed and closed after two idle minutes. With 20 ms to the server and back, 40 make 2,000 logins a second.",
 		field: func(c *Config) any { return &c.Directory.ParallelBinds },
 	},
 }

@@ -243,7 +243,7 @@ func TestParseTolerates(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	c := Default()
-	if c.Directory.ParallelBinds != 8 || c.SignIn.MaxHeaderSize != 65536 || c.SignIn.SessionSecret != "" ||
+	if c.Directory.ParallelBinds != 64 || c.SignIn.MaxHeaderSize != 65536 || c.SignIn.SessionSecret != "" ||
 		c.Groups.Cache != 10*time.Minute || !c.Groups.Enabled || !c.Tenant.AgentMode || c.Agent.ConsoleAddr != "127.0.0.1:8357" {
 		t.Errorf("%+v", c)
 	}

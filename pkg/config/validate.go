@@ -35,7 +35,10 @@ func (c Config) Validate() error {
 }
 
 // overTLS reports whether a directory's URL asks for TLS from the start.
-func overTLS(url string) bool { return strings.HasPrefix(strings.ToLower(url), "ldaps://") }
+func overTLS(url string) bool {
+	url = strings.ToLower(url)
+	return strings.HasPrefix(url, "ldaps://") || strings.HasPrefix(url, "srvs://")
+}
 
 // together returns the faults that no key has alone.
 func (c *Config) together() (faults []*FieldError) {
@@ -67,7 +70,7 @@ func (c *Config) together() (faults []*FieldError) {
 		secure := overTLS(u)
 		tls = tls && secure
 		add(secure && d.StartTLS, "LDAP_STARTTLS", quote(u)+" has TLS from the start",
-			"write ldap:// for StartTLS, or unset LDAP_STARTTLS")
+			"write ldap:// or srv:// for StartTLS, or unset LDAP_STARTTLS")
 	}
 	add(d.RequireTLS && !tls && !d.StartTLS, "LDAP_REQUIRE_TLS", "an ldap:// connection without StartTLS is not protected",
 		"set LDAP_STARTTLS, or write ldaps:// in LDAP_URL")

@@ -112,6 +112,8 @@ func (c *Config) weak() map[string]string {
 	plain := !c.Directory.StartTLS && slices.ContainsFunc(c.Directory.URLs, func(u string) bool { return !overTLS(u) && !onThisHost(u) })
 	say(plain && !c.Directory.RequireTLS, "LDAP_URL", "passwords cross the network in the clear; write ldaps://, or set LDAP_STARTTLS")
 	say(plain && c.Policy.WriteBack, "ENABLE_WRITE_BACK", "new passwords are not sent over the network in the clear, so none is changed; write ldaps:// in LDAP_URL, or set LDAP_STARTTLS")
+	say(c.Directory.Site != "" && !slices.ContainsFunc(c.Directory.URLs, namesDomain),
+		"LDAP_SITE", "it has no effect, because LDAP_URL names no domain; write srv://DOMAIN or srvs://DOMAIN")
 	say(c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && c.Directory.Anonymous,
 		"LDAP_BIND_USER", "it has no password, so the directory is searched without an account")
 	say(c.Directory.BindUser == "" && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_USER", "it is missing, so the password of a service account has no use")

@@ -39,6 +39,8 @@ func TestWarningsOfOldMeanings(t *testing.T) {
 		{`{"SESSION_SECRET":"0123456789abcdef0123456789abcdef"}`, ``},
 		{`{"LDAP_URL":"ldap://a"}`, `LDAP_URL: passwords cross the network in the clear`},
 		{`{"LDAP_URL":"ldap://a","LDAP_STARTTLS":true}`, ``}, {`{"LDAP_URL":"LDAPS://a"}`, ``},
+		{`{"LDAP_URL":"srv://a.b"}`, `LDAP_URL: passwords cross the network in the clear`}, {`{"LDAP_URL":"srvs://a.b","LDAP_SITE":"x"}`, ``},
+		{`{"LDAP_URL":"ldaps://a","LDAP_SITE":"x"}`, `LDAP_SITE: it has no effect`},
 		{`{"LDAP_HEARTBEAT_SEARCH_QUERY":"(cn={0})"}`, `LDAP_HEARTBEAT_SEARCH_QUERY: "(cn={0})" has a {0}, which nothing takes the place of`},
 		{`{"KERBEROS_DEBUG_USER":"jane"}`, `KERBEROS_DEBUG_USER: everybody who reaches the sign-in page is logged in as this user`},
 		{`{"GROUPS_NESTED":true}`, `GROUPS_NESTED: the default LDAP_SEARCH_GROUPS follows nesting already`},

@@ -23,16 +23,16 @@ func port(t testing.TB, url string) int {
 	return n
 }
 
-// A domain is the client of a domain's directory, on a clock of its own.
-type domain struct {
+// A dnsDomain is the client of a domain's directory, on a clock of its own.
+type dnsDomain struct {
 	*directory.Client
 	told states
 	now  atomic.Int64
 }
 
-func inDomain(t *testing.T, dns *lab.DNSServer, on slapd, change ...func(*directory.Options)) *domain {
+func inDomain(t *testing.T, dns *lab.DNSServer, on slapd, change ...func(*directory.Options)) *dnsDomain {
 	t.Helper()
-	d := &domain{}
+	d := &dnsDomain{}
 	d.Client = client(t, on, append([]func(*directory.Options){func(o *directory.Options) {
 		o.URLs = []string{"srv://" + lab.DNSDomain}
 		o.Resolver = dns.Resolver
@@ -47,7 +47,7 @@ func inDomain(t *testing.T, dns *lab.DNSServer, on slapd, change ...func(*direct
 }
 
 // uses fails the test unless logins come to be answered by that host.
-func (d *domain) uses(t *testing.T, host string) {
+func (d *dnsDomain) uses(t *testing.T, host string) {
 	t.Helper()
 	lab.Eventually(t, host+" to be used; "+d.told.last(), func() bool {
 		if err := login(t.Context(), d.Client, 1); err != nil {
