@@ -108,6 +108,9 @@ func (a *app) doctor(ctx context.Context, o doctorAnswers) error {
 	if err != nil {
 		return err
 	}
+	if err := checkSave(o.save); err != nil {
+		return err
+	}
 	target, err := a.openTarget(o.target)
 	if err != nil {
 		return err

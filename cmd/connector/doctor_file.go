@@ -39,6 +39,19 @@ func readReport(name string) (*doctor.Document, error) {
 	return &d, nil
 }
 
+// checkSave finds out early whether a report can be kept there: it would be a
+// pity to have looked at everything for nothing.
+func checkSave(name string) error {
+	if name == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), ".doctor-*")
+	if err != nil {
+		return fmt.Errorf("keep the report: %w", err)
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // saveReport keeps a report, for its owner alone. A file that was there is
 // replaced once the new one is whole.
 func saveReport(name string, d doctor.Document) error {

@@ -50,7 +50,8 @@ func helpText(root *cobra.Command) {
 func newHelpCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [TOPIC]",
-		Short:   "Explain a command or a topic: " + strings.Join(topics(), ", "),
+		Short:   "Explain a command or a topic",
+		Long:    "Topics:\n  " + strings.Join(topics(), ", "),
 		Example: "  connector help install\n  connector help exit-codes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {

@@ -58,7 +58,7 @@ func newCommand(a *app) *cobra.Command {
 		Use:               "connector",
 		Short:             "Answer a tenant's logins against a directory",
 		Example:           "  connector demo\n  sudo connector install --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example",
-		Long:              "Topics, by \"connector help TOPIC\": " + strings.Join(topics(), ", "),
+		Long:              "Topics, by \"connector help TOPIC\":\n  " + strings.Join(topics(), ", "),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		DisableAutoGenTag: true,
