@@ -27,7 +27,7 @@ func (s samba) Options(t *testing.T) directory.Options {
 func (s samba) Traits() traits {
 	a := activeDirectoryTraits()
 	a.tooWeak, a.noRight = "0000052D: Constraint violation - check_password_restrictions: ", "insufficient access rights"
-	a.empty, a.limits, a.clients = ldap.LDAPResultInvalidCredentials, false, 16
+	a.empty, a.limits, a.clients = ldap.LDAPResultInvalidCredentials, false, 8
 	return a
 }
 

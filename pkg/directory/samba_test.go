@@ -120,7 +120,7 @@ func testSambaDefaults(t *testing.T, on samba) {
 	}
 	groups, err := c.Groups(t.Context(), user)
 	direct, nested := lab.Groups(42)
-	want := append(direct, nested...)
+	want := slices.Concat(direct, nested)
 	slices.Sort(want)
 	if got := labels(groups); err != nil || !cmp.Equal(got, want) {
 		t.Errorf("groups: %v; %v", cmp.Diff(want, got), err)
