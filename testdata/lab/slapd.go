@@ -32,6 +32,8 @@ type SlapdOptions struct {
 	LDIF string
 	// Config holds further lines for the database, Global for the server.
 	Config, Global string
+	// Env holds further variables of the server's environment, NAME=VALUE.
+	Env []string
 }
 
 // A SlapdServer is a private OpenLDAP server. Its fields are as a client's
@@ -46,6 +48,7 @@ type SlapdServer struct {
 
 	t       testing.TB
 	dir     string
+	env     []string
 	process *process
 }
 
@@ -56,7 +59,7 @@ func Slapd(t testing.TB, o SlapdOptions) *SlapdServer {
 	s := &SlapdServer{
 		BaseDN: baseDN, BindUser: serviceDN, BindPassword: servicePassword,
 		AdminDN: adminDN, AdminPassword: adminPassword,
-		t: t, dir: t.TempDir(),
+		t: t, dir: t.TempDir(), env: append(os.Environ(), o.Env...),
 	}
 	s.CA = NewCA(t, s.dir)
 	s.CAFile = s.CA.File
@@ -109,7 +112,9 @@ func (s *SlapdServer) Start() {
 func (s *SlapdServer) tryStart() bool {
 	s.t.Helper()
 	// With -d it stays in the foreground.
-	s.process = start(s.t, slapdPath, "-f", s.conf(), "-h", s.URL+"/ "+s.TLSURL+"/", "-d", "0")
+	cmd := exec.Command(slapdPath, "-f", s.conf(), "-h", s.URL+"/ "+s.TLSURL+"/", "-d", "0")
+	cmd.Env = s.env
+	s.process = startCommand(s.t, cmd)
 	answers := false
 	Eventually(s.t, "slapd to answer", func() bool {
 		answers = s.answers()
