@@ -76,8 +76,12 @@ type Options struct {
 	// BaseDN is where users are searched, GroupBaseDN where their groups are
 	// ("" means BaseDN).
 	BaseDN, GroupBaseDN string
+	// Method is how the service account binds; "" means Simple.
+	Method Method
+	// Kerberos says where the tickets of Method GSSAPI come from.
+	Kerberos Kerberos
 	// BindUser is the service account: a DN, or what else the server takes.
-	// "" searches anonymously.
+	// "" searches anonymously, unless Method needs no name.
 	BindUser     string
 	BindPassword identity.Password
 
@@ -153,8 +157,9 @@ type Client struct {
 	places places
 	refs   told // that were ignored
 
-	cert   *certificate // nil: none is shown
-	warned sync.Once    // that passwords go in clear
+	cert    *certificate // nil: none is shown
+	tickets *tickets
+	warned  sync.Once // that passwords go in clear
 
 	told struct { // what State was told last
 		sync.Mutex
@@ -188,7 +193,7 @@ var _ identity.Directory = (*Client)(nil)
 func New(o Options) *Client {
 	c := &Client{o: o.withDefaults(), conns: map[*conn]struct{}{}}
 	c.life, c.cancel = context.WithCancelCause(context.Background())
-	c.cert = newCertificate(c.o)
+	c.cert, c.tickets = newCertificate(c.o), newTickets(c.o)
 	c.servers.returnAfter, c.servers.now = c.o.ReturnAfter, c.o.Now
 	c.roster.parse(c)
 	c.shared = desk{c, func(s *server) pool { return s.shared }}
@@ -214,6 +219,9 @@ func (o Options) withDefaults() Options {
 		if d.at.IsZero() {
 			*d.at = must(d.template)
 		}
+	}
+	if o.Method == "" {
+		o.Method = Simple
 	}
 	orDefault(&o.GroupBaseDN, o.BaseDN)
 	orDefault(&o.GroupProperty, defaultGroupProperty)

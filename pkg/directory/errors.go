@@ -34,7 +34,10 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Refused reports whether the directory did answer, and does not let the
 // service account in.
-func (e *Error) Refused() bool { return isDenial(e.Err) }
+func (e *Error) Refused() bool {
+	code, _, ok := result(e.Err)
+	return isDenial(e.Err) || ok && code == ldap.LDAPResultInvalidCredentials
+}
 
 // Hint says what to do about it, or "".
 func (e *Error) Hint() string {

@@ -38,7 +38,7 @@ func Look(ctx context.Context, o Options) (Server, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.o.Timeout, overdue(c.o.Timeout))
 	defer cancel()
 	dse, err := readRootDSE(ctx, cn)
-	if (err != nil || dse == nil) && !lost(err) && !timedOut(err) && c.o.BindUser != "" {
+	if (err != nil || dse == nil) && !lost(err) && !timedOut(err) && c.o.hasAccount() {
 		var bound *conn
 		if bound, err = c.openService(ctx); err != nil {
 			return Server{}, err
