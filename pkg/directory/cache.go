@@ -46,13 +46,14 @@ type remembered struct {
 	until time.Time
 }
 
-// cost is about how many octets one user's groups take.
+// cost is about how many octets one user's groups take, and no less: an
+// allocation may be an eighth larger than what was asked for.
 func cost(item ttlcache.CostItem[string, remembered]) uint64 {
-	n := len(item.Key)
+	n := len(item.Key) + 600 // the cache's own
 	for _, g := range item.Value.groups {
-		n += len(g.DN) + len(g.Label) + 40 // a string's and a slice's own
+		n += len(g.DN) + 15 + len(g.Label) + 40 // a string's and a slice's own
 	}
-	return uint64(n)
+	return uint64(n + n/8)
 }
 
 // A load is a search under way.

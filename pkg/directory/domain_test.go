@@ -161,42 +161,61 @@ func sorted(dns []string) []string {
 	return dns
 }
 
-// tangle is a domain whose groups nest at random, in loops too, through
-// distribution groups and groups with unusual names, in two OUs.
-func tangle(seed uint64, people, groups int) *domain {
+// A tangled group is one of a tangle; its members are DNs.
+type tangled struct {
+	dn, cn, kind string
+	members      []string
+}
+
+// tangle nests groups at random, in loops too, through distribution groups and
+// groups with unusual names, in the OUs groups and mail below base. Some hold
+// groups of everybody, which are somebody's primary group.
+func tangle(seed uint64, groups int, base string, kinds, people, everybody []string) []tangled {
 	r := rand.New(rand.NewPCG(seed, 1))
-	d := newDomain()
 	odd := []string{`a\, b`, `\#1`, `x\+y`, `q\"q\"`, `back\\slash`, `lt\<gt\>`, `sem\;i`, `eq\=ual`, "st*r (1)", "ümläut", "😀", `sp\ `, "UPPER lower"}
-	kinds := []string{global, global, local, distribution, mailLocal}
-	dns := make([]string, groups)
-	for i := range dns {
+	all := make([]tangled, groups)
+	for i := range all {
 		ou := "groups"
 		if i%4 == 0 {
 			ou = "mail"
 		}
-		dns[i] = fmt.Sprintf("CN=%s %03d,OU=%s,%s", odd[i%len(odd)], i, ou, domainDN)
+		all[i] = tangled{dn: fmt.Sprintf("CN=%s %03d,OU=%s,%s", odd[i%len(odd)], i, ou, base),
+			cn: fmt.Sprintf("group %03d", i), kind: kinds[r.IntN(len(kinds))]}
 	}
-	names := make([]string, people)
-	for i := range names {
-		names[i] = fmt.Sprintf("p%03d", i)
-		d.person(names[i], []string{"513", "514", "777"}[i%3]) // nobody has 777
-	}
-	everybody := []string{groupDN("Domain Users"), groupDN("Domain Guests")}
-	for i, dn := range dns {
+	for i := range all {
 		var members []string
 		for range r.IntN(4) {
-			members = append(members, dns[r.IntN(groups)])
+			if n := r.IntN(groups); n != i {
+				members = append(members, all[n].dn)
+			}
 		}
 		for range r.IntN(3) {
-			members = append(members, personDN(names[r.IntN(people)]))
+			members = append(members, people[r.IntN(len(people))])
 		}
 		if i%17 == 3 {
-			members = append(members, everybody[r.IntN(2)])
+			members = append(members, everybody[r.IntN(len(everybody))])
 		}
 		slices.Sort(members)
-		d.group(dn, fmt.Sprintf("group %03d", i), kinds[r.IntN(len(kinds))], 0, slices.Compact(members)...)
+		all[i].members = slices.Compact(members)
+	}
+	return all
+}
+
+// tangledDomain is a domain of a tangle.
+func tangledDomain(seed uint64, people, groups int) *domain {
+	d := newDomain()
+	dns := make([]string, people)
+	for i := range dns {
+		name := fmt.Sprintf("p%03d", i)
+		dns[i] = personDN(name)
+		d.person(name, []string{"513", "514", "777"}[i%3]) // nobody has 777
+	}
+	everybody := []string{groupDN("Domain Users"), groupDN("Domain Guests")}
+	all := tangle(seed, groups, domainDN, []string{global, global, local, distribution, mailLocal}, dns, everybody)
+	for _, g := range all {
+		d.group(g.dn, g.cn, g.kind, 0, g.members...)
 	}
 	d.group(everybody[0], "Domain Users", global, 513)
-	d.group(everybody[1], "Domain Guests", global, 514, dns[0])
+	d.group(everybody[1], "Domain Guests", global, 514, all[0].dn)
 	return d
 }

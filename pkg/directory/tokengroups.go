@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -196,15 +195,4 @@ func (c *Client) checkGroupBase(ctx context.Context, domain *ldap.DN) error {
 	defer c.tokens.mu.Unlock()
 	c.tokens.based = true
 	return nil
-}
-
-// dnKey returns a DN in the form in which a server's spellings of one DN are
-// the same text.
-func dnKey(dn string) string {
-	if strings.ContainsAny(dn, `\"`) {
-		if parsed, err := ldap.ParseDN(dn); err == nil {
-			dn = parsed.String()
-		}
-	}
-	return strings.ToLower(dn)
 }

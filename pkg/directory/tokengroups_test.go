@@ -19,7 +19,7 @@ import (
 // in-chain rule finds, and the primary group is counted alike.
 func TestTokenGroupsAreTheChain(t *testing.T) {
 	for seed := range uint64(4) {
-		d := tangle(seed, 10, 60)
+		d := tangledDomain(seed, 10, 60)
 		traits := sandbox.Traits{MaxEntries: 1000, TrailingNUL: true}
 		if seed%2 == 1 {
 			traits.RangeSize = 2 // of tokenGroups, memberOf and member
