@@ -134,3 +134,29 @@ func must(template string) Filter {
 	}
 	return f
 }
+
+// attributes returns the attributes that f compares with its value, in the
+// order of the template.
+func (f Filter) attributes() []string {
+	const sample = "zz-attributes-zz"
+	packet, err := compile(f.With(sample))
+	if err != nil {
+		return nil
+	}
+	return compared(packet, sample, nil)
+}
+
+// compared adds the attributes that are compared with sample below p.
+func compared(p *ber.Packet, sample string, names []string) []string {
+	switch p.Tag {
+	case ldap.FilterAnd, ldap.FilterOr:
+		for _, child := range p.Children {
+			names = compared(child, sample, names)
+		}
+	case ldap.FilterEqualityMatch:
+		if text(p.Children[1]) == sample {
+			names = append(names, text(p.Children[0]))
+		}
+	}
+	return names
+}

@@ -61,7 +61,7 @@ func readRootDSE(ctx context.Context, cn *conn) (*ldap.Entry, error) {
 	found, err := alone(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) {
 		// Operational attributes come with "+" (RFC 3673), or when named.
 		return l.Search(rootDSE(everything, "+", "vendorName", "vendorVersion", "namingContexts", "defaultNamingContext",
-			"supportedCapabilities", "supportedExtension", "ipaDomainLevel", "ipatopologypluginversion"))
+			"supportedCapabilities", "supportedExtension", "currentTime", "ipaDomainLevel", "ipatopologypluginversion"))
 	})
 	if err != nil || len(found.Entries) == 0 {
 		return nil, err
