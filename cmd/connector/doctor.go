@@ -115,6 +115,7 @@ func (a *app) doctor(ctx context.Context, o doctorAnswers) error {
 	if err != nil {
 		return err
 	}
+	defer target.Close()
 	env := a.doctorEnv(target)
 	run := func() (doctor.Report, error) {
 		limited, cancel := context.WithTimeout(ctx, o.timeout)

@@ -18,6 +18,7 @@ func (a *app) doctorEnv(t *target) *doctor.Env {
 	if t.configured {
 		env.Home = a.homeEnv(t)
 	}
+	env.Directory = a.directoryEnv(t)
 	if !errors.Is(t.waiverErr, fs.ErrNotExist) {
 		env.Home.Waivers = func() error { return t.waiverErr }
 	}

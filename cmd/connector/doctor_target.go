@@ -55,6 +55,18 @@ type target struct {
 	transportErr error
 
 	secrets *secrets
+
+	closers []func()
+}
+
+// later has f run when the examination is over.
+func (t *target) later(f func()) { t.closers = append(t.closers, f) }
+
+// Close frees what the checks have used.
+func (t *target) Close() {
+	for _, f := range t.closers {
+		f()
+	}
 }
 
 // openTarget reads what there is. What is wrong with the flags is usage; what
