@@ -16,6 +16,8 @@ need squid squid
 need htpasswd apache2-utils
 need chromium chromium
 need samba samba samba-ad-dc samba-ad-provision ldb-tools winbind attr acl python3-markdown
+need ldbadd ldb-tools
+[ -e /usr/share/samba/setup/provision.ldif ] || missing="$missing samba-ad-provision"
 need kinit krb5-user libsasl2-modules-gssapi-mit
 need krb5kdc krb5-kdc krb5-admin-server
 need dnsmasq dnsmasq-base

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -28,9 +29,13 @@ func (s sambaTree) environ() []string {
 	return env
 }
 
-// run runs one of Samba's programs and returns what it prints.
+// run runs one of Samba's programs and returns what it prints. It ends with
+// this process, lest it writes into what the next one begins anew.
 func (s sambaTree) run(ctx context.Context, stdin, program string, args ...string) (string, error) {
+	runtime.LockOSThread() // see tie
+	defer runtime.UnlockOSThread()
 	cmd := exec.CommandContext(ctx, program, args...)
+	tie(cmd)
 	cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.environ(), strings.NewReader(stdin)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
