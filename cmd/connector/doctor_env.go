@@ -14,7 +14,7 @@ import (
 // doctorEnv fills in what the probes may touch. Each group of checks has a
 // func of its own.
 func (a *app) doctorEnv(t *target) *doctor.Env {
-	env := &doctor.Env{OS: runtime.GOOS, Now: time.Now, Config: t.config, Hide: t.secrets.hide}
+	env := &doctor.Env{OS: runtime.GOOS, Now: time.Now, Config: t.config, Hide: t.secrets.hide, Network: a.networkEnv(t)}
 	if t.configured {
 		env.Home = a.homeEnv(t)
 	}

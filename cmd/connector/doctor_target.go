@@ -224,8 +224,11 @@ func (s *secrets) learn(c config.Config) {
 			continue
 		}
 		u, err := url.Parse(string(secret))
+		if k.Name == "HTTP_PROXY" || k.Name == "HTTPS_PROXY" { // a proxy may be written without its scheme
+			u, err = proxyURL(k.Name, string(secret), nil)
+		}
 		switch {
-		case k.Name == "PROVISIONING_TICKET": // its host is no secret
+		case secret == "", k.Name == "PROVISIONING_TICKET": // a ticket's host is no secret
 		case err == nil && u.Host != "":
 			if password, ok := u.User.Password(); ok {
 				s.add(password)
