@@ -109,6 +109,9 @@ func (a *app) openTarget(o targetFlags) (*target, error) {
 	t.secrets.addTicket(t.ticket)
 	t.secrets.addTicket(own)
 	t.transport, t.transportErr = newTransport(t.config.Network, a.environ)
+	if t.home != nil && t.transportErr == nil {
+		t.transport.dir = t.home.Dir()
+	}
 	return t, nil
 }
 

@@ -189,6 +189,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers) (install.Options, 
 	if err != nil {
 		return none, err
 	}
+	t.dir = h.Dir()
 	ticket, err := a.ticketOf(o, c)
 	if err != nil {
 		return none, err

@@ -55,6 +55,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if err != nil {
 		return nil, err
 	}
+	t.dir = h.Dir()
 	for _, note := range t.Notes {
 		log.Info(note)
 	}

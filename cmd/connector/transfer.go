@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/tenant"
 )
@@ -197,7 +198,10 @@ func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline b
 	if err != nil {
 		return err
 	}
-	if c.Directory.BindPassword == "" && c.Directory.BindCredentials != "" {
+	if h, err := a.openHome(); err == nil { // else only relative paths are not found
+		t.dir = h.Dir()
+	}
+	if c.Directory.BindMethod == string(directory.Simple) && c.Directory.BindPassword == "" && c.Directory.BindCredentials != "" {
 		password, err := archive.Pair.Open(string(c.Directory.BindCredentials))
 		if err != nil {
 			return fmt.Errorf("open LDAP_BIND_CREDENTIALS: %w", err)

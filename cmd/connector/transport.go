@@ -42,6 +42,9 @@ type transport struct {
 	TLS   *tls.Config  // to be cloned by whoever changes it
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error)
 	Notes []string // what was decided, for the log; without credentials
+
+	dir     string   // the home's, where relative paths begin
+	environ []string // says where Kerberos's files are
 }
 
 // newTransport trusts the system's CAs and those of SSL_CA_PATH besides, and
@@ -50,7 +53,8 @@ type transport struct {
 // names the setting, and the file where it is one's fault.
 func newTransport(n config.Network, environ []string) (*transport, error) {
 	t := &transport{
-		TLS: &tls.Config{MinVersion: tls.VersionTLS12},
+		environ: environ,
+		TLS:     &tls.Config{MinVersion: tls.VersionTLS12},
 		// Keep-alives are on by default: a dead peer is noticed within minutes.
 		Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext,
 	}

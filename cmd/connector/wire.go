@@ -36,11 +36,16 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 		}
 		return f
 	}
-	if password == "" {
+	method := directory.Method(d.BindMethod)
+	if method != directory.Simple {
+		password = "" // it has no use, and so no business here
+	} else if password == "" {
 		d.BindUser = "" // a name with an empty password would be an unauthenticated bind; anonymous is meant
 	}
 	o := directory.Options{
 		URLs: d.URLs, Site: d.Site, StartTLS: d.StartTLS, TLS: t.TLS, Dial: t.Dial,
+		RequireTLS: d.RequireTLS, ClientCert: t.inHome(d.ClientCert), ClientKey: t.inHome(d.ClientKey),
+		Method: method, Kerberos: t.kerberos(d),
 		BaseDN: d.BaseDN, GroupBaseDN: g.BaseDN,
 		ReferralHosts: d.ReferralHosts,
 		BindUser:      d.BindUser, BindPassword: identity.Password(password),
@@ -59,9 +64,12 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 	return o, errors.Join(faults...)
 }
 
-// bindPassword returns the service account's password: as it was given, or
-// opened with the home's private key.
+// bindPassword returns the service account's password, where it binds by one:
+// as it was given, or opened with the home's private key.
 func bindPassword(h *home.Home, c config.Config) (string, error) {
+	if c.Directory.BindMethod != string(directory.Simple) {
+		return "", nil
+	}
 	if c.Directory.BindPassword != "" || c.Directory.BindCredentials == "" {
 		return string(c.Directory.BindPassword), nil
 	}
@@ -175,6 +183,7 @@ func (a *app) openWorkbench(change ...func(*directory.Options)) (*workbench, err
 	if err != nil {
 		return nil, err
 	}
+	t.dir = h.Dir()
 	dir, err := openDirectory(h, c, t, a.log(), nil, change...)
 	if err != nil {
 		return nil, err

@@ -112,22 +112,27 @@ func (w *wizard) base(ctx context.Context) error {
 func (w *wizard) account(ctx context.Context) error {
 	d := &w.config.Directory
 	if w.answers.anonymous {
+		d.BindMethod = string(directory.Simple) // nobody, which has no other method
 		d.BindUser, d.BindPassword, d.BindCredentials, d.Anonymous = "", "", "", true
 		return nil
 	}
 	if w.answers.user != "" {
 		d.BindUser = w.answers.user
 	}
-	if d.BindUser == "" && !w.asks(w.answers) {
+	byName := d.BindMethod == string(directory.Simple) || d.Keytab != "" // else a certificate or a ticket says who it is
+	if byName && d.BindUser == "" && !w.asks(w.answers) {
 		w.missing = append(w.missing, "--ldap-bind-user (or --anonymous)")
 		return nil
 	}
-	if d.BindUser == "" {
+	if byName && d.BindUser == "" {
 		answer, err := w.ask().input("Service account", "", "a DN, user@corp.example or CORP\\user that may read users and groups")
 		if err != nil {
 			return err
 		}
 		d.BindUser = answer
+	}
+	if d.BindMethod != string(directory.Simple) {
+		return nil
 	}
 	if w.answers.password.given() {
 		text, err := w.answers.password.read(w.input())

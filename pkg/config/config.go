@@ -60,7 +60,13 @@ type Directory struct {
 	Site   string   // LDAP_SITE
 	BaseDN string   // LDAP_BASE
 
-	BindUser        string // LDAP_BIND_USER: DN, DOMAIN\name or name@domain
+	BindMethod string // LDAP_BIND_METHOD: simple, external or gssapi
+	ClientCert string // LDAP_CLIENT_CERT: a path, in the home or absolute
+	ClientKey  string // LDAP_CLIENT_KEY: likewise; "" = in ClientCert
+	Keytab     string // LDAP_KEYTAB: likewise
+	Krb5Conf   string // LDAP_KRB5_CONF: likewise; "" = KRB5_CONFIG's or the system's
+
+	BindUser        string // LDAP_BIND_USER: DN, DOMAIN\name, name@domain or principal
 	BindPassword    Secret // LDAP_BIND_PASSWORD: in the clear
 	BindCredentials Secret // LDAP_BIND_CREDENTIALS: sealed with the agent's key
 	Anonymous       bool   // ANONYMOUS_SEARCH_ENABLED
@@ -166,6 +172,7 @@ func Default() Config {
 			SearchAllFilter:  "(objectCategory=person)",
 			ListGroupsFilter: "(objectCategory=group)",
 			HeartbeatFilter:  "(&(objectclass=user)(|(sAMAccountName=foo)(UserPrincipalName=foo)))",
+			BindMethod:       "simple",
 			Heartbeat:        60 * time.Second,
 			ParallelBinds:    64,
 			PasswordMethod:   "auto",

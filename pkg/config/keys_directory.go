@@ -24,7 +24,7 @@ var directoryKeys = []Key{
 	},
 	{
 		Name: "LDAP_BIND_USER", Type: "string", Group: "Directory",
-		Doc:   `The service account: its DN, DOMAIN\name or name@domain.`,
+		Doc:   `The service account: its DN, DOMAIN\name or name@domain; for LDAP_BIND_METHOD gssapi its Kerberos principal, name@REALM.`,
 		field: func(c *Config) any { return &c.Directory.BindUser },
 	},
 	{
@@ -39,6 +39,31 @@ var directoryKeys = []Key{
 		check: checkCredentials,
 	},
 	{
+		Name: "LDAP_BIND_METHOD", Type: "string", Group: "Directory", Values: []string{"simple", "external", "gssapi"},
+		Doc:   "How the service account binds: simple, by its password; external, by the certificate LDAP_CLIENT_CERT; gssapi, by Kerberos, with LDAP_KEYTAB or, on Windows, as the account that the service runs as.",
+		field: func(c *Config) any { return &c.Directory.BindMethod },
+	},
+	{
+		Name: "LDAP_CLIENT_CERT", Type: "string", Group: "Directory",
+		Doc:   "PEM file of the certificate that is shown to the directory over TLS, with those between it and its authority; a path, absolute or in the home. It is read again when it changes.",
+		field: func(c *Config) any { return &c.Directory.ClientCert },
+	},
+	{
+		Name: "LDAP_CLIENT_KEY", Type: "string", Group: "Directory",
+		Doc:   "PEM file of the private key of LDAP_CLIENT_CERT, without a passphrase; by default the same file.",
+		field: func(c *Config) any { return &c.Directory.ClientKey },
+	},
+	{
+		Name: "LDAP_KEYTAB", Type: "string", Group: "Directory",
+		Doc:   "Keytab with the Kerberos keys of LDAP_BIND_USER, a path, absolute or in the home; without one, the credential cache of KRB5CCNAME is used.",
+		field: func(c *Config) any { return &c.Directory.Keytab },
+	},
+	{
+		Name: "LDAP_KRB5_CONF", Type: "string", Group: "Directory",
+		Doc:   "Kerberos's configuration, a path, absolute or in the home; by default the file that the variable KRB5_CONFIG names, or /etc/krb5.conf where there is one.",
+		field: func(c *Config) any { return &c.Directory.Krb5Conf },
+	},
+	{
 		Name: "ANONYMOUS_SEARCH_ENABLED", Type: "boolean", Group: "Directory",
 		Doc:   "The directory may be searched without a service account; used only when LDAP_BIND_USER is empty.",
 		old:   truthy,
@@ -51,7 +76,7 @@ var directoryKeys = []Key{
 	},
 	{
 		Name: "LDAP_REQUIRE_TLS", Type: "boolean", Group: "Directory",
-		Doc:   "Refuse a configuration whose connections to the directory are not protected by TLS.",
+		Doc:   "Refuse a configuration whose connections to the directory are not protected by TLS, and every connection that is not.",
 		field: func(c *Config) any { return &c.Directory.RequireTLS },
 	},
 	{

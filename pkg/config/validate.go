@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -58,11 +59,13 @@ func (c *Config) together() (faults []*FieldError) {
 	add(len(d.URLs) == 0, "LDAP_URL", "it is missing", "write ldap://HOST or ldaps://HOST")
 	add(d.BaseDN == "", "LDAP_BASE", "it is missing", "write the base DN of the users, like DC=example,DC=com")
 
+	faults = append(faults, d.together()...)
+	byPassword := d.BindMethod == bySimple
 	password := d.BindPassword != "" || d.BindCredentials != "" ||
 		l.faults["LDAP_BIND_PASSWORD"] != nil || l.faults["LDAP_BIND_CREDENTIALS"] != nil
-	add(d.BindUser == "" && !d.Anonymous, "LDAP_BIND_USER", "it is missing",
+	add(byPassword && d.BindUser == "" && !d.Anonymous, "LDAP_BIND_USER", "it is missing",
 		"write the service account, or set ANONYMOUS_SEARCH_ENABLED when the directory may be searched without one")
-	add(d.BindUser != "" && !password && !d.Anonymous, "LDAP_BIND_PASSWORD", "it is missing, and LDAP_BIND_USER is set",
+	add(byPassword && d.BindUser != "" && !password && !d.Anonymous, "LDAP_BIND_PASSWORD", "it is missing, and LDAP_BIND_USER is set",
 		"write the password of the service account: it is sealed at the next start")
 
 	tls := true
@@ -79,5 +82,33 @@ func (c *Config) together() (faults []*FieldError) {
 		"set both, or neither to use the files in certs/")
 	add(c.Keys.Certificate == "" && c.Keys.Key != "", "AUTH_CERT", "it is missing, and AUTH_CERT_KEY is set",
 		"set both, or neither to use the files in certs/")
+	return faults
+}
+
+// The methods of LDAP_BIND_METHOD.
+const (
+	bySimple   = "simple"
+	byExternal = "external"
+	byGSSAPI   = "gssapi"
+)
+
+// together returns the faults of how the service account binds without a
+// password.
+func (d *Directory) together() (faults []*FieldError) {
+	add := func(bad bool, key, problem, remedy string) {
+		if bad {
+			faults = append(faults, &FieldError{Key: key, Problem: problem, Remedy: remedy})
+		}
+	}
+	clear := !d.StartTLS && slices.ContainsFunc(d.URLs, func(u string) bool { return !overTLS(u) })
+	external := d.BindMethod == byExternal
+	add(external && clear, "LDAP_BIND_METHOD", "external needs TLS, and an ldap:// connection without StartTLS has none",
+		"set LDAP_STARTTLS, or write ldaps:// in LDAP_URL")
+	add(external && d.ClientCert == "", "LDAP_CLIENT_CERT", "it is missing, and LDAP_BIND_METHOD is external",
+		"write the path of the certificate's PEM file")
+	add(d.ClientCert == "" && d.ClientKey != "", "LDAP_CLIENT_CERT", "it is missing, and LDAP_CLIENT_KEY is set",
+		"set both, or neither")
+	add(d.BindMethod == byGSSAPI && d.Keytab != "" && d.BindUser == "", "LDAP_BIND_USER", "it is missing, and LDAP_KEYTAB is set",
+		"write the service account's principal as klist -k LDAP_KEYTAB shows it, name@REALM")
 	return faults
 }

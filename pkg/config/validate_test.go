@@ -57,6 +57,30 @@ func TestValidate(t *testing.T) {
 		{"TLS required, StartTLS", func(c *Config) {
 			c.Directory.RequireTLS, c.Directory.StartTLS, c.Directory.URLs = true, true, []string{"ldap://a"}
 		}, nil},
+		{"Kerberos by keytab", func(c *Config) {
+			d := &c.Directory
+			d.BindMethod, d.BindPassword, d.Keytab = "gssapi", "", "/etc/svc.keytab"
+		}, nil},
+		{"Kerberos by another's tickets", func(c *Config) {
+			c.Directory.BindMethod, c.Directory.BindUser, c.Directory.BindPassword = "gssapi", "", ""
+		}, nil},
+		{"a keytab of nobody's", func(c *Config) {
+			c.Directory.BindMethod, c.Directory.BindUser, c.Directory.Keytab = "gssapi", "", "svc.keytab"
+		}, []string{"LDAP_BIND_USER"}},
+		{"a client certificate", func(c *Config) {
+			d := &c.Directory
+			d.BindMethod, d.BindUser, d.BindPassword, d.ClientCert, d.ClientKey = "external", "", "", "c.pem", "c.key"
+		}, nil},
+		{"no client certificate", func(c *Config) { c.Directory.BindMethod = "external" }, []string{"LDAP_CLIENT_CERT"}},
+		{"a client certificate in clear", func(c *Config) {
+			c.Directory.BindMethod, c.Directory.ClientCert, c.Directory.URLs = "external", "c.pem", []string{"ldaps://a", "ldap://b"}
+		}, []string{"LDAP_BIND_METHOD"}},
+		{"a client certificate over StartTLS", func(c *Config) {
+			d := &c.Directory
+			d.BindMethod, d.ClientCert, d.URLs, d.StartTLS = "external", "c.pem", []string{"ldap://b"}, true
+		}, nil},
+		{"a client's key alone", func(c *Config) { c.Directory.ClientKey = "c.key" }, []string{"LDAP_CLIENT_CERT"}},
+		{"no such method", func(c *Config) { c.Directory.BindMethod = "ntlm" }, []string{"LDAP_BIND_METHOD"}},
 		{"a certificate without a key", func(c *Config) { c.Keys.Certificate = certPEM }, []string{"AUTH_CERT_KEY"}},
 		{"a key without a certificate", func(c *Config) { c.Keys.Key = keyPEM }, []string{"AUTH_CERT"}},
 		{"both", func(c *Config) { c.Keys = KeyPair{certPEM, keyPEM} }, nil},

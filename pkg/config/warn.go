@@ -114,9 +114,11 @@ func (c *Config) weak() map[string]string {
 	say(plain && c.Policy.WriteBack, "ENABLE_WRITE_BACK", "new passwords are not sent over the network in the clear, so none is changed; write ldaps:// in LDAP_URL, or set LDAP_STARTTLS")
 	say(c.Directory.Site != "" && !slices.ContainsFunc(c.Directory.URLs, namesDomain),
 		"LDAP_SITE", "it has no effect, because LDAP_URL names no domain; write srv://DOMAIN or srvs://DOMAIN")
-	say(c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && c.Directory.Anonymous,
+	say(c.Directory.BindMethod != bySimple && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_METHOD",
+		"with "+c.Directory.BindMethod+" the password of the service account has no use; unset LDAP_BIND_PASSWORD and LDAP_BIND_CREDENTIALS")
+	say(c.Directory.BindMethod == bySimple && c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && c.Directory.Anonymous,
 		"LDAP_BIND_USER", "it has no password, so the directory is searched without an account")
-	say(c.Directory.BindUser == "" && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_USER", "it is missing, so the password of a service account has no use")
+	say(c.Directory.BindMethod == bySimple && c.Directory.BindUser == "" && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_USER", "it is missing, so the password of a service account has no use")
 
 	for key, filter := range map[string]string{
 		"LDAP_SEARCH_ALL_QUERY":         c.Directory.SearchAllFilter,

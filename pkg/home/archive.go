@@ -69,7 +69,12 @@ func (a *Archive) parse(found files) (err error) {
 		return err
 	}
 	d := a.Config.Directory
-	if d.BindUser != "" && d.BindPassword == "" && d.BindCredentials == "" && !d.Anonymous {
+	for _, file := range [][2]string{{"LDAP_CLIENT_CERT", d.ClientCert}, {"LDAP_CLIENT_KEY", d.ClientKey}, {"LDAP_KEYTAB", d.Keytab}} {
+		if file[1] != "" {
+			a.Notes = append(a.Notes, fmt.Sprintf("%s names %q, which is not part of an archive; copy that file as well.", file[0], file[1]))
+		}
+	}
+	if d.BindMethod == "simple" && d.BindUser != "" && d.BindPassword == "" && d.BindCredentials == "" && !d.Anonymous {
 		a.Notes = append(a.Notes, "The archive does not hold the service account's password; set it after the import.")
 	}
 	if name := a.Config.Mapper.File; a.Config.Mapper.Source == "" && name != "" && path.Clean(strings.TrimSuffix(name, ".js")) != "profileMapper" {
