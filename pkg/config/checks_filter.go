@@ -31,6 +31,13 @@ func filterCheck(get func(*Config) string, needsPlace bool) func(*Config) (strin
 
 func hasPlace(filter string) bool { return strings.Contains(filter, "{0}") }
 
+// userFilterCheck is filterCheck for names, of which a part may do.
+func userFilterCheck(get func(*Config) string) func(*Config) (string, string) {
+	return func(c *Config) (string, string) {
+		return filterCheck(get, !strings.Contains(get(c), "{user}"))(c)
+	}
+}
+
 func unbalanced(filter string) string {
 	depth := 0
 	for i, r := range filter {

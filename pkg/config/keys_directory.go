@@ -88,9 +88,9 @@ var directoryKeys = []Key{
 	},
 	{
 		Name: "LDAP_USER_BY_NAME", Type: "filter", Group: "Directory",
-		Doc:   "Finds the user who logs in; {0}, which may occur several times, is the name as typed.",
+		Doc:   `Finds the user who logs in; {0}, which may occur several times, is the name as typed. Of DOMAIN\name and name@domain, {user} is the name and {domain} the domain; a filter with {user} and without {domain} takes the same name of every domain for one user.`,
 		field: func(c *Config) any { return &c.Directory.UserFilter },
-		check: filterCheck(func(c *Config) string { return c.Directory.UserFilter }, true),
+		check: userFilterCheck(func(c *Config) string { return c.Directory.UserFilter }),
 	},
 	{
 		Name: "LDAP_SEARCH_QUERY", Type: "filter", Group: "Directory",

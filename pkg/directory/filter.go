@@ -3,14 +3,23 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
 	"github.com/go-ldap/ldap/v3"
 )
 
-// placeholder is where a filter template takes its value.
-const placeholder = "{0}"
+// placeholder is where a filter template takes its value. In a username, the
+// other two are its parts.
+const (
+	placeholder  = "{0}"
+	placeUser    = "{user}"
+	placeDomain  = "{domain}"
+	nobodysValue = "\x00" // for a domain that was not typed: what no attribute holds
+)
+
+var anyPlace = regexp.MustCompile(`\{(?:0|user|domain)\}`)
 
 // maxTemplate bounds a filter template, in octets: the parser recurses once a
 // parenthesis.
@@ -21,24 +30,26 @@ const maxTemplate = 16 << 10
 // Filter is none at all.
 type Filter struct {
 	parts []string // the template, cut at its placeholders
+	holes []string // the placeholders, one less
 }
 
 // ParseFilter reads a template such as "(sAMAccountName={0})". It may hold any
 // number of {0}, or none, but each must stand in an assertion's value: a value
-// in the place of an attribute's name cannot be escaped. A template that is no
-// filter is an error that quotes it.
+// in the place of an attribute's name cannot be escaped. {user} and {domain}
+// are parts of the value, when that is DOMAIN\name or name@domain. A template
+// that is no filter is an error that quotes it.
 func ParseFilter(template string) (Filter, error) {
 	if len(template) > maxTemplate {
 		return Filter{}, fmt.Errorf("parse filter %.40q...: longer than %d octets", template, maxTemplate)
 	}
-	f := Filter{parts: strings.Split(template, placeholder)}
+	f := Filter{parts: anyPlace.Split(template, -1), holes: anyPlace.FindAllString(template, -1)}
 	// The sample starts and ends with what is no hexadecimal digit, so that a
 	// placeholder cannot complete an escape such as \2{0}.
 	sample := "zz-placeholder-zz"
 	for strings.Contains(template, sample) {
 		sample += "z"
 	}
-	packet, err := compile(f.With(sample))
+	packet, err := compile(f.fill(sample, sample, sample))
 	if err != nil {
 		problem := strings.ReplaceAll(err.Error(), sample, placeholder)
 		return Filter{}, fmt.Errorf("parse filter %q: %s", template, problem)
@@ -96,17 +107,55 @@ func text(p *ber.Packet) string { return ber.DecodeString(p.Data.Bytes()) }
 // With returns the filter for value, whose every octet is taken literally:
 // it matches that value and nothing else, whatever it holds.
 func (f Filter) With(value string) string {
-	if len(f.parts) == 1 {
-		return f.parts[0]
+	if len(f.holes) == 0 {
+		return strings.Join(f.parts, "")
 	}
-	return strings.Join(f.parts, ldap.EscapeFilter(value))
+	user, domain := splitName(value)
+	return f.fill(value, user, domain)
+}
+
+// fill puts values into the placeholders.
+func (f Filter) fill(value, user, domain string) string {
+	escaped := map[string]string{
+		placeholder: ldap.EscapeFilter(value), placeUser: ldap.EscapeFilter(user), placeDomain: ldap.EscapeFilter(domain),
+	}
+	var b strings.Builder
+	for i, part := range f.parts {
+		b.WriteString(part)
+		if i < len(f.holes) {
+			b.WriteString(escaped[f.holes[i]])
+		}
+	}
+	return b.String()
+}
+
+// splitName takes DOMAIN\name and name@domain apart. The name is never empty
+// where the value is not, and so makes no filter that matches everybody; nor
+// does a domain that was not typed.
+func splitName(value string) (user, domain string) {
+	if before, after, ok := strings.Cut(value, `\`); ok && before != "" && after != "" {
+		return after, before
+	}
+	if i := strings.LastIndexByte(value, '@'); i > 0 && i < len(value)-1 {
+		return value[:i], value[i+1:]
+	}
+	return value, nobodysValue
 }
 
 // String returns the template.
-func (f Filter) String() string { return strings.Join(f.parts, placeholder) }
+func (f Filter) String() string {
+	var b strings.Builder
+	for i, part := range f.parts {
+		b.WriteString(part)
+		if i < len(f.holes) {
+			b.WriteString(f.holes[i])
+		}
+	}
+	return b.String()
+}
 
 // Places returns how many places the template has for its value.
-func (f Filter) Places() int { return max(len(f.parts)-1, 0) }
+func (f Filter) Places() int { return len(f.holes) }
 
 // IsZero reports whether there is no filter.
 func (f Filter) IsZero() bool { return len(f.parts) == 0 }

@@ -211,13 +211,3 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("%d octets of a server's text", len(long))
 	}
 }
-
-func FuzzSubCode(f *testing.F) {
-	f.Add(adMessage("52e"))
-	f.Add("data data 775")
-	f.Fuzz(func(t *testing.T, message string) {
-		if r := refusedBind(noPolicy, said(49, message)); r == nil {
-			t.Errorf("%q is no refusal", message)
-		}
-	})
-}
