@@ -136,22 +136,30 @@ func (e *Env) ask(ctx context.Context, c *Check) Outcome {
 	go func() {
 		defer func() {
 			if p := recover(); p != nil {
-				done <- Outcome{
-					Status: Failed, Detail: fmt.Sprintf("the check itself is broken, at %s: %v", at.get(), p),
-					Remedy: "Report this as a fault of the connector; the other checks are not touched by it.", Command: "connector version -o json",
-				}
+				done <- broken(fmt.Sprintf("at %s: %v", at.get(), p))
 			}
 		}()
 		done <- c.Probe(context.WithValue(ctx, placeKey{}, &at), e)
 	}()
 	select {
 	case o := <-done:
+		if !slices.Contains([]Status{Passed, Failed, Skipped}, o.Status) {
+			return broken(fmt.Sprintf("it gave the answer %q", o.Status))
+		}
 		if o.Status == Failed && ctx.Err() != nil {
 			return late(whole, time.Since(began), at.get()) // what the probe made of it says less
 		}
 		return o
 	case <-ctx.Done():
 		return late(whole, time.Since(began), at.get())
+	}
+}
+
+// broken is the outcome of a probe that is at fault itself.
+func broken(how string) Outcome {
+	return Outcome{
+		Status: Failed, Detail: "the check itself is broken, " + how,
+		Remedy: "Report this as a fault of the connector; the other checks are not touched by it.", Command: "connector version -o json",
 	}
 }
 

@@ -221,7 +221,11 @@ func TestPanicIsAFinding(t *testing.T) {
 			panic(errors.New("fell"))
 		}, Remedy: "Something else."},
 		{ID: "a.well", Probe: answer(Pass(""))},
+		{ID: "a.silent", Probe: answer(Outcome{})},
 	}, nil, nil)
+	if f := told(t, r, "a.silent"); f.Status != Failed || !strings.Contains(f.Detail, "the check itself is broken") {
+		t.Errorf("no answer at all: %+v", f.Outcome)
+	}
 	f := told(t, r, "a.broken")
 	if f.Status != Failed || f.Detail != "the check itself is broken, at the edge: fell" || !strings.Contains(f.Remedy, "Report this") {
 		t.Errorf("%+v", f.Outcome)
