@@ -113,20 +113,41 @@ func (c *Client) inTurn(ctx context.Context, do func(context.Context, *server) (
 }
 
 // first returns the connection of the first server that has one, or why none
-// has. Nobody waits for a server that is known not to work while others are
-// left.
+// has. A server that was passed over has its turn when there is no other.
 func (c *Client) first(ctx context.Context, order []*server, do func(context.Context, *server) (*conn, error)) (*conn, unreachable) {
-	var failed unreachable
+	var all, over unreachable
+	order = slices.Clone(order)
+	for range maxTries {
+		cn, failed, passed := c.round(ctx, order, do)
+		if all = append(all, failed...); cn != nil || len(passed) == 0 || ctx.Err() != nil {
+			return cn, all
+		}
+		over = over[:0]
+		order = slices.DeleteFunc(order, func(s *server) bool { return passed[s] == nil })
+		for _, s := range order {
+			over = append(over, passed[s])
+		}
+	}
+	return nil, append(all, over...)
+}
+
+func (c *Client) round(ctx context.Context, order []*server, do func(context.Context, *server) (*conn, error)) (cn *conn, failed unreachable, passed map[*server]error) {
+	passed = map[*server]error{}
 	for _, s := range order {
 		cn, err := do(ctx, s)
 		if err == nil {
 			c.tell(c.servers.works(s))
-			return cn, nil
+			return cn, nil, nil
 		}
 		// The servers hold the same accounts: a second no would only bring the
 		// account nearer to being locked. It is what the operator must know first.
 		if isDenial(err) {
-			return nil, append(unreachable{err}, failed...)
+			return nil, append(unreachable{err}, failed...), nil
+		}
+		var skipped *passedOver
+		if errors.As(err, &skipped) {
+			passed[s] = err // somebody else has just found that it does not work
+			continue
 		}
 		failed = append(failed, err)
 		if ctx.Err() != nil || errors.Is(err, ErrClosed) { // which says nothing about the server
@@ -134,7 +155,7 @@ func (c *Client) first(ctx context.Context, order []*server, do func(context.Con
 		}
 		c.giveUp(s, err)
 	}
-	return nil, failed
+	return nil, failed, passed
 }
 
 // giveUp lets no new operation wait for a server that cannot be used. What is

@@ -29,10 +29,11 @@ type slot struct {
 	load int           // operations under way or waiting for the connection; guarded by the pool
 	door chan struct{} // holds a token while somebody opens the connection
 
-	mu    sync.Mutex
-	conn  *conn
-	fails uint64
-	err   error // of the last failure
+	mu     sync.Mutex
+	conn   *conn
+	tries  uint64 // how often somebody has begun to open it
+	failed uint64 // the last of them that failed, and how
+	err    error
 }
 
 func newShared(o opener) *shared {
@@ -90,7 +91,7 @@ func (p *shared) get(ctx context.Context, after uint64) (*conn, error) {
 }
 
 func (p *shared) connect(ctx context.Context, s *slot, after uint64) (*conn, error) {
-	cn, fails := p.usable(s, after)
+	cn, tries := p.usable(s, after)
 	if cn != nil {
 		return cn, nil
 	}
@@ -100,27 +101,22 @@ func (p *shared) connect(ctx context.Context, s *slot, after uint64) (*conn, err
 		return nil, context.Cause(ctx)
 	}
 	defer func() { <-s.door }()
-	// What came of another's opening while this one waited is good for both:
-	// else each of those who wait would wait for the same dead server in turn.
-	cn, now := p.usable(s, after)
-	if cn != nil {
+	if cn, _ = p.usable(s, after); cn != nil {
 		return cn, nil
 	}
-	if now != fails {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return nil, s.err
+	if err := s.failedSince(tries); err != nil {
+		return nil, err
 	}
 	if err := p.avoided(); err != nil {
 		return nil, err
 	}
+	s.begin()
 	cn, err := p.open(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		if ctx.Err() == nil { // not just one caller's impatience
-			s.fails++
-			s.err = err
+			s.failed, s.err = s.tries, err
 		}
 		return nil, err
 	}
@@ -130,19 +126,38 @@ func (p *shared) connect(ctx context.Context, s *slot, after uint64) (*conn, err
 	return cn, nil
 }
 
-// usable returns the slot's connection, with an operation counted in, or nil.
+func (s *slot) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tries++
+}
+
+// failedSince returns what came of another's try that began while this one
+// waited: it is good for both. Else each of those who wait would wait for the
+// same dead server in turn.
+func (s *slot) failedSince(tries uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed > tries {
+		return s.err
+	}
+	return nil
+}
+
+// usable returns the slot's connection, with an operation counted in, or nil
+// and how many tries to open one there have been.
 func (p *shared) usable(s *slot, after uint64) (*conn, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.conn == nil {
-		return nil, s.fails
+		return nil, s.tries
 	}
 	if !p.stale(s.conn) && s.conn.seq > after && s.conn.take() {
-		return s.conn, s.fails
+		return s.conn, 0
 	}
 	s.conn.retire()
 	s.conn = nil
-	return nil, s.fails
+	return nil, s.tries
 }
 
 // put counts the operation out. A connection that was lost, or that owes an

@@ -10,6 +10,10 @@ import (
 // refuses the service account: each counts towards a lock.
 const maxPause = 15 * time.Minute
 
+// hopeAfter is for how long it is of no use to try a server that failed, while
+// there is another. Longer would be too long where that one fails as well.
+const hopeAfter = 5 * time.Second
+
 // servers are those that hold the directory, in order of preference, and which
 // of them is in use. It does no I/O: who does tells it what came of it.
 type servers struct {
@@ -27,6 +31,7 @@ type mark struct {
 	listed bool          // whether it belongs to the list still
 	down   bool          // it could not be used when that was last tried
 	why    error         // of down
+	at     time.Time     // likewise
 	pause  time.Duration // between two tries to return to it
 	again  time.Time     // when the next is due
 	trying bool
@@ -59,15 +64,28 @@ func (ss *servers) order() []*server {
 	out := slices.Clone(ss.all)
 	place := func(s *server) int {
 		switch {
-		case s.mark.down:
-			return 2
-		case s == ss.current:
+		case !s.mark.down && s == ss.current:
 			return 0
+		case !s.mark.down:
+			return 1
+		case ss.hopeful(s):
+			return 2
 		}
-		return 1
+		return 3
 	}
-	slices.SortStableFunc(out, func(a, b *server) int { return place(a) - place(b) })
+	slices.SortStableFunc(out, func(a, b *server) int {
+		if p := place(a); p != 3 || place(b) != 3 {
+			return p - place(b)
+		}
+		return a.mark.at.Compare(b.mark.at) // the longer ago, the more hope
+	})
 	return out
+}
+
+// hopeful reports whether s may work: it did, or has had time to come back. The
+// lock is held.
+func (ss *servers) hopeful(s *server) bool {
+	return !s.mark.down || ss.now().Sub(s.mark.at) >= min(hopeAfter, ss.returnAfter)
 }
 
 // left reports whether another server than s is in use, and works.
@@ -75,6 +93,13 @@ func (ss *servers) left(s *server) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	return ss.current != nil && ss.current != s && ss.current.mark.listed && !ss.current.mark.down
+}
+
+// several reports whether there is more than one server.
+func (ss *servers) several() bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return len(ss.all) > 1
 }
 
 // elsewhere reports whether another server than s may work.
@@ -85,18 +110,24 @@ func (ss *servers) elsewhere(s *server) bool {
 }
 
 func (ss *servers) others(s *server) bool {
-	return slices.ContainsFunc(ss.all, func(o *server) bool { return o != s && !o.mark.down })
+	return slices.ContainsFunc(ss.all, func(o *server) bool { return o != s && ss.hopeful(o) })
 }
 
-// avoided returns why s should not be waited for, while another server may
-// work; nil when it may be.
+// A passedOver is the error of a server that was not tried, for it failed a
+// moment ago and another may work.
+type passedOver struct{ why error }
+
+func (p *passedOver) Error() string { return p.why.Error() }
+
+// avoided returns a *passedOver when s should not be waited for, because another
+// server may work; nil when it may be.
 func (ss *servers) avoided(s *server) error {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if !s.mark.down || !ss.others(s) {
+	if ss.hopeful(s) || !ss.others(s) {
 		return nil
 	}
-	return s.mark.why
+	return &passedOver{s.mark.why}
 }
 
 // works tells that s could be used. It becomes the one in use, unless there is
@@ -138,8 +169,7 @@ func (ss *servers) fails(s *server, why error) {
 	if !s.mark.down {
 		s.mark.pause = ss.returnAfter
 	}
-	s.mark.down, s.mark.why = true, why
-	s.mark.again = ss.now().Add(s.mark.pause)
+	s.fell(why, ss.now())
 }
 
 // due returns a server that is better than the one in use when it is time to
@@ -181,9 +211,12 @@ func (ss *servers) tried(s *server, err error) (change, bool) {
 	} else {
 		s.mark.pause = ss.returnAfter
 	}
-	s.mark.down, s.mark.why = true, err
-	s.mark.again = ss.now().Add(s.mark.pause)
+	s.fell(err, ss.now())
 	return change{}, false
+}
+
+func (s *server) fell(why error, now time.Time) {
+	s.mark.down, s.mark.why, s.mark.at, s.mark.again = true, why, now, now.Add(s.mark.pause)
 }
 
 // instead returns the server that would be in use if it worked, and why it is

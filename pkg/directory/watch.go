@@ -50,17 +50,17 @@ func (c *Client) attendServer(s *server) time.Duration {
 	}
 	s.asked <- struct{}{} // whoever holds it lets go soon
 	defer func() { <-s.asked }()
-	why := c.servers.avoided(s)
-	if why == nil {
+	if c.servers.avoided(s) == nil {
 		if silence := s.silence(); silence < patience {
 			return patience - silence
 		}
-		if why = c.ask(s); why == nil || c.life.Err() != nil {
+		why := c.ask(s)
+		if why == nil || c.life.Err() != nil {
 			return patience
 		}
+		c.giveUp(s, why)
 	}
-	c.giveUp(s, why)
-	c.killAll(s, why)
+	c.killAll(s)
 	return patience
 }
 
@@ -69,7 +69,7 @@ func (c *Client) attendServer(s *server) time.Duration {
 // connections and end them, and a bind is repeated only once.
 func (c *Client) verify(s *server) {
 	lost := time.Now()
-	if !c.servers.elsewhere(s) {
+	if !c.servers.several() {
 		return
 	}
 	s.asked <- struct{}{} // whoever holds it lets go soon
@@ -105,8 +105,7 @@ func (c *Client) ask(s *server) error {
 }
 
 // killAll ends all that is under way at a server.
-func (c *Client) killAll(s *server, why error) {
-	s.abandon(why)
+func (c *Client) killAll(s *server) {
 	c.mu.Lock()
 	var all []*conn
 	for cn := range c.conns {
