@@ -115,14 +115,33 @@ func Samba(t testing.TB, o SambaOptions) *SambaServer {
 }
 
 // sambaDir makes the server's folder. A test's own is too deep for the names of
-// its sockets (unix(7): 108 octets).
+// its sockets (unix(7): 108 octets). Those that killed tests have left are
+// removed.
 func sambaDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "lab-samba-")
+	const pattern, lock = "lab-samba-", "test.lock"
+	left, _ := filepath.Glob(filepath.Join(os.TempDir(), pattern+"*"))
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err != nil || time.Since(info.ModTime()) < time.Hour {
+			continue
+		}
+		if unlock, err := lockFile(filepath.Join(dir, lock), false); err == nil {
+			_ = os.RemoveAll(dir) // only space is lost
+			unlock()
+		}
+	}
+	dir, err := os.MkdirTemp("", pattern)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // only space is lost
+	unlock, err := lockFile(filepath.Join(dir, lock), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = os.RemoveAll(dir) // only space is lost
+		unlock()
+	})
 	return dir
 }
 
