@@ -15,6 +15,7 @@ import (
 // func of its own.
 func (a *app) doctorEnv(t *target) *doctor.Env {
 	env := &doctor.Env{OS: runtime.GOOS, Now: time.Now, Config: t.config, Hide: t.secrets.hide, Network: a.networkEnv(t)}
+	env.Host, env.Clocks = a.hostEnv(t), t.clocksEnv()
 	if t.configured {
 		env.Home = a.homeEnv(t)
 	}

@@ -48,7 +48,7 @@ func TestDoctorShowsNoSecret(t *testing.T) {
 			var out bytes.Buffer
 			cmd := newCommand(&app{stdin: strings.NewReader(""), stdout: &out, stderr: &out})
 			cmd.SetArgs([]string{
-				"doctor", "--home", dir, "--verbose", "--format", format, "--save", kept, "--timeout", "20s",
+				"doctor", "--home", dir, "--verbose", "--format", format, "--save", kept, "--timeout", "20s", "--ntp-server", "127.0.0.1:1",
 				"--ticket", "https://127.0.0.1:1/p/ad/" + doctorSecrets["the ticket given"],
 			})
 			err := cmd.ExecuteContext(t.Context())
