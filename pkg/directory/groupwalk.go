@@ -214,9 +214,8 @@ func (w *walk) leadsTo(sids []string, user string, ways ...[]*groupNode) bool {
 	return true
 }
 
-// report returns the groups to show, in the order that Groups promises, and how
-// many of those reached are not of this domain or not to be seen.
-func (w *walk) report(direct int, own, primary []*groupNode) (groups []identity.Group, skipped int) {
+// report returns the groups to show, in the order that Groups promises.
+func (w *walk) report(direct int, own, primary []*groupNode) []identity.Group {
 	first := min(direct, len(own))
 	ordered := slices.Clone(own[:first])
 	rest := slices.Clone(own[first:])
@@ -231,16 +230,23 @@ func (w *walk) report(direct int, own, primary []*groupNode) (groups []identity.
 			all.add(identity.Group{DN: n.dn, Label: n.label}, n.shown)
 		}
 	}
-	// A group of another domain has a SID in the one list and a DN in the other.
-	var sids, dns int
-	for key, n := range w.known {
-		switch {
-		case !n.missing:
-		case strings.HasPrefix(key, sidKey("")):
-			sids++
-		default:
-			dns++
+	return all.groups
+}
+
+// skipped returns how many groups were named that are not of this domain, or
+// not to be seen. Such a one has a SID in the one list and a DN in the other.
+func (w *walk) skipped(sids []string) int {
+	unknown := 0
+	for _, sid := range sids {
+		if n := w.get(sidKey(sid)); n != nil && n.missing {
+			unknown++
 		}
 	}
-	return all.groups, max(sids, dns)
+	elsewhere := 0
+	for key, n := range w.known {
+		if n.missing && strings.HasPrefix(key, nodeKey("")) {
+			elsewhere++
+		}
+	}
+	return max(unknown, elsewhere)
 }

@@ -110,10 +110,11 @@ func (w *walk) tokenGroups(ctx context.Context, dn string) (m membership, ok boo
 	}
 	direct := links(user.GetEqualFoldAttributeValues(attrMemberOf))
 	primary := primarySID(user.GetEqualFoldAttributeValue(attrObjectSID), user.GetEqualFoldAttributeValue(attrPrimaryGroup))
-	if primary != "" && !slices.Contains(sids, primary) {
-		sids = append(sids, primary)
+	wanted := sids
+	if primary != "" && !slices.Contains(sids, primary) { // the sandbox's, when there is no such group
+		wanted = append(slices.Clip(sids), primary)
 	}
-	if err := w.fetch(ctx, sids, direct); err != nil {
+	if err := w.fetch(ctx, wanted, direct); err != nil {
 		return m, false, err
 	}
 	own, err := w.up(ctx, direct)
@@ -132,7 +133,8 @@ func (w *walk) tokenGroups(ctx context.Context, dn string) (m membership, ok boo
 	if !c.o.PrimaryGroup {
 		ofPrimary = nil
 	}
-	m.groups, m.skipped = w.report(len(direct), own, ofPrimary)
+	m.groups = w.report(len(direct), own, ofPrimary)
+	m.skipped = w.skipped(sids)
 	if w.oldest.Before(m.asOf) {
 		m.asOf = w.oldest
 	}

@@ -226,6 +226,9 @@ func TestTokenGroupsOverrideWhatIsRemembered(t *testing.T) {
 	if got := member(t, c, "v"); !slices.Contains(got, groupDN("high")) {
 		t.Errorf("%q", got)
 	}
+	if said := how(t, c, "v"); !strings.HasPrefix(said, "tokenGroups and") {
+		t.Errorf("not by way of tokenGroups: %s", said)
+	}
 }
 
 // A base that is no entry is an error, as it is for a search.
