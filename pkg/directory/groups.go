@@ -222,7 +222,8 @@ func newUnion(n int) *union {
 	return &union{groups: make([]identity.Group, 0, n), seen: make(map[string]bool, n)}
 }
 
-// isNew reports whether the dnKey of a group was not seen before.
+// isNew reports whether the dnKey of a group was not seen before. From then on
+// it was.
 func (u *union) isNew(key string) bool {
 	if u.seen[key] {
 		return false
