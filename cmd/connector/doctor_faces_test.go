@@ -229,7 +229,7 @@ func TestDoctorText(t *testing.T) {
 	for _, want := range []string{ // in this order
 		"the connector cannot work like this: 1 failed, 1 warned, 1 waived, 1 passed, 1 skipped, in 2.5 s\n",
 		"\nfailed   config.valid  not so: ", "\n         to do:    Remedy", "\n           command", "\nwarning  host.memory  not so: ",
-		"\nThis machine\n  warning  host.memory", "  passed   host.disk", "\nThe configuration\n  failed   config.valid",
+		"\nThis machine\n  warning  host.memory            not so: Title of host.memory\n", "  passed   host.disk", "\nThe configuration\n  failed   config.valid",
 		"  skipped  agent.keys             detail ", "  waived   agent.duplicate        until 2026-12-31: reason",
 		"\nnote     note 50%", "config.permissions     Mend: done\n", "host.disk              Mend: not done: error 50%", "host.cores             Mend: not agreed to\n",
 		"\nchanged since ", "  failed   config.valid           was passed, is failed\n", "  gone     host.gone              it was passed\n",

@@ -104,6 +104,8 @@ func inShort(e doctor.Entry) string {
 		return fmt.Sprintf("until %s: %s", e.Waiver.Until, e.Waiver.Reason)
 	case e.Status == doctor.Skipped:
 		return oneLine(e.Detail)
+	case e.Status == doctor.Failed:
+		return "not so: " + e.Title // more of it stands above
 	case e.Observed != "":
 		return e.Title + ": " + oneLine(e.Observed)
 	}
