@@ -56,27 +56,3 @@ func TestRun(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
-
-func BenchmarkLogin(b *testing.B) {
-	const users = 1000
-	server := lab.Slapd(b, lab.SlapdOptions{Users: users})
-	filters := func(template string) directory.Filter { return filter(b, template) }
-	c := directory.New(directory.Options{URLs: []string{server.URL}, BaseDN: server.BaseDN,
-		BindUser: server.BindUser, BindPassword: "svc-secret",
-		UserFilter: filters("(uid={0})"), GroupsFilter: filters("(member={0})")})
-	defer func() { _ = c.Close() }()
-	if err := login(b.Context(), c, 1); err != nil {
-		b.Fatal(err)
-	}
-	b.SetParallelism(16)
-	b.ReportAllocs()
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			if err := login(b.Context(), c, i%users+1); err != nil {
-				b.Error(err)
-			}
-		}
-	})
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "logins/s")
-}

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"net"
 	"sync"
 	"testing"
@@ -198,7 +199,7 @@ func (l *link) run() {
 	if !l.passes() {
 		return
 	}
-	server, err := net.DialTimeout("tcp", l.p.target, 10*time.Second)
+	server, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(context.Background(), "tcp", l.p.target)
 	if err != nil {
 		l.close(true)
 		return
