@@ -247,6 +247,10 @@ func (f *follower) ask(ctx context.Context, a *answer, r reference) ([]reference
 		return nil, err
 	}
 	for _, e := range there.entries {
+		if !isWithin(r.base, e.DN) { // else a server could answer for the users of another
+			f.c.ignored(r.place(), "an entry was ignored", "reason", "it is not below what the server was asked for", "dn", clean(e.DN), "server", r.url)
+			continue
+		}
 		if key := strings.ToLower(e.DN); !f.known[key] {
 			f.known[key] = true
 			f.c.places.remember(e.DN, other)
@@ -259,5 +263,24 @@ func (f *follower) ask(ctx context.Context, a *answer, r reference) ([]reference
 	if there.at == nil {
 		return nil, nil
 	}
-	return f.c.followed(append(refs, there.refs...), there.at, r.hop+1), nil
+	var further []reference
+	for _, next := range f.c.followed(append(refs, there.refs...), there.at, r.hop+1) {
+		if next.base == "" {
+			next.base = r.base
+		}
+		if isWithin(r.base, next.base) {
+			further = append(further, next)
+		}
+	}
+	return further, nil
+}
+
+// isWithin reports whether dn is base, or below it.
+func isWithin(base, dn string) bool {
+	b, err := ldap.ParseDN(base)
+	if err != nil {
+		return false
+	}
+	d, err := ldap.ParseDN(dn)
+	return err == nil && atOrBelow(b, d)
 }

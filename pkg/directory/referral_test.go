@@ -155,6 +155,22 @@ func TestReferencesEnd(t *testing.T) {
 	isFault(t, err, "follow a reference at "+second.URL())
 }
 
+// A server answers for what it was asked about alone: not for the users of who
+// referred to it.
+func TestReferencesStayBelow(t *testing.T) {
+	liar := listen(t, fake(func(op ber.Tag, p *ber.Packet) []answer {
+		if op == ldap.ApplicationSearchRequest && p.Children[1].Children[1].Value != int64(0) {
+			return append([]answer{{raw: found(p, "uid=admin,ou=people,dc=lab,dc=test", ber.NewSequence(""))}}, done(op, 0, "")...)
+		}
+		return done(op, 0, "") // whatever the password
+	}))
+	d := startSandbox(t, sandbox.Traits{References: []string{liar + "/dc=child,dc=lab,dc=test"}}, lab.People(2))
+	c := client(t, d, func(o *directory.Options) { o.ReferralHosts = hostOf(liar) })
+	_, err := c.Find(t.Context(), "anybody")
+	refused(t, err, identity.WrongUsername)
+	refused(t, c.Bind(t.Context(), "uid=admin,ou=people,dc=lab,dc=test", "any-Passw0rd"), identity.WrongPassword)
+}
+
 // A result that is a referral is followed alike, for a search whose base lies
 // elsewhere and for what only another server may write.
 func TestReferralResults(t *testing.T) {

@@ -211,3 +211,12 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("%d octets of a server's text", len(long))
 	}
 }
+
+// A service account that is refused says what is wrong with it.
+func TestDenialHint(t *testing.T) {
+	for code, want := range map[string]string{"52e": "LDAP_BIND_PASSWORD", "775": "the account is locked", "533": "the account is disabled", "530": "outside the hours"} {
+		if got := denialHint(said(49, adMessage(code))); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", code, got)
+		}
+	}
+}

@@ -56,7 +56,7 @@ func (c *Client) bindSimple(ctx context.Context, cn *conn) error {
 	}
 	e := &Error{Doing: "bind as " + c.o.BindUser, Server: cn.server.url, Err: inTime(ctx, err)}
 	if isDenial(err) {
-		e.hint = "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
+		e.hint = denialHint(err)
 	}
 	return e
 }

@@ -103,3 +103,13 @@ func (m meaning) refusal(message string) *identity.Refusal {
 	}
 	return &identity.Refusal{Reason: m.reason, Detail: detail}
 }
+
+// denialHint says what to do about a service account that a server does not
+// take.
+func denialHint(err error) string {
+	code, message, _ := result(err)
+	if m, ok := meaningOf(code, message); ok && m.words != "" {
+		return "an administrator of the directory must look at the account of LDAP_BIND_USER: " + m.words
+	}
+	return "check LDAP_BIND_USER and LDAP_BIND_PASSWORD"
+}
