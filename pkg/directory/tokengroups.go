@@ -79,7 +79,10 @@ func (c *Client) tokenGroups(ctx context.Context, dn string) (m membership, ok b
 		w.fresh = fresh
 		m, ok, err = w.tokenGroups(ctx, dn)
 		if code, _, answered := result(err); answered || errors.Is(err, errTooMany) {
-			if code != ldap.LDAPResultNoSuchObject && code != ldap.LDAPResultBusy && code != ldap.LDAPResultUnavailable && !isCut(code) {
+			if code == ldap.LDAPResultBusy || code == ldap.LDAPResultUnavailable {
+				return m, false, err // the other way would be more work for it
+			}
+			if answered && code != ldap.LDAPResultNoSuchObject && !isCut(code) {
 				c.tokens.count(m.server, false, c.o.Now())
 			}
 			return m, false, nil // the other way may do, or says it better

@@ -10,6 +10,7 @@ import (
 
 	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/sandbox"
+	"ad-ldap-connector/testdata/lab"
 
 	"github.com/go-ldap/ldap/v3"
 	"github.com/google/go-cmp/cmp"
@@ -246,36 +247,59 @@ func TestTokenGroupsWrongBase(t *testing.T) {
 	}
 }
 
-// Whatever breaks on the way, no part of the groups is an answer.
-func TestTokenGroupsInPartAreAFault(t *testing.T) {
-	for _, fault := range []sandbox.Fault{sandbox.FaultDrop, sandbox.FaultBusy, sandbox.FaultSilence} {
-		for after := range int64(3) {
-			var armed atomic.Bool
-			var asked atomic.Int64
-			open, _ := simple().start(t, sandbox.Traits{Fault: func(op string) sandbox.Fault {
-				if op == "search" && armed.Load() && asked.Add(1) > after {
-					return fault
+// Whatever breaks on the way, whichever it is, no part of the groups is an
+// answer.
+func TestPartOfTheGroupsIsAFault(t *testing.T) {
+	ways := map[string]func(*directory.Options){
+		"tokenGroups":    func(*directory.Options) {},
+		"in-chain":       byChain(t),
+		"level by level": func(o *directory.Options) { o.GroupsFilter, o.NestedGroups = filter(t, "(member={0})"), true },
+	}
+	for way, change := range ways {
+		for _, fault := range []sandbox.Fault{sandbox.FaultDrop, sandbox.FaultBusy, sandbox.FaultSilence} {
+			for after := range int64(3) { // each way takes three searches at least
+				if fault == sandbox.FaultSilence && way != "tokenGroups" {
+					continue // it takes its time, and is a fault like others
 				}
-				return sandbox.FaultNone
-			}})
-			c := open(func(o *directory.Options) { o.GroupsTimeout = 300 * time.Millisecond })
-			user, err := c.Find(t.Context(), "u")
-			if err != nil {
-				t.Fatal(err)
-			}
-			armed.Store(true)
-			if groups, err := c.Groups(t.Context(), user); err == nil || groups != nil {
-				t.Errorf("fault %d after %d searches: %v, %v", fault, after, groups, err)
-			}
-			if asked.Load() <= after {
-				t.Errorf("only %d searches", asked.Load())
-			}
-			armed.Store(false)
-			if groups, err := c.Groups(t.Context(), user); err != nil || len(groups) != 6 {
-				t.Errorf("afterwards: %q, %v", labels(groups), err)
+				t.Run(fmt.Sprintf("%s, fault %d after %d searches", way, fault, after), func(t *testing.T) {
+					t.Parallel()
+					testFaultAfter(t, change, fault, after)
+				})
 			}
 		}
 	}
+}
+
+func testFaultAfter(t *testing.T, change func(*directory.Options), fault sandbox.Fault, after int64) {
+	var armed atomic.Bool
+	var asked atomic.Int64
+	open, _ := simple().start(t, sandbox.Traits{Fault: func(op string) sandbox.Fault {
+		if op == "search" && armed.Load() && asked.Add(1) > after {
+			return fault
+		}
+		return sandbox.FaultNone
+	}})
+	c := open(change, func(o *directory.Options) {
+		if fault == sandbox.FaultSilence {
+			o.GroupsTimeout = 300 * time.Millisecond
+		}
+	})
+	user, err := c.Find(t.Context(), "u")
+	if err != nil {
+		t.Fatal(err)
+	}
+	armed.Store(true)
+	if groups, err := c.Groups(t.Context(), user); err == nil || groups != nil {
+		t.Errorf("%v, %v", groups, err)
+	}
+	if asked.Load() <= after {
+		t.Errorf("only %d searches", asked.Load())
+	}
+	armed.Store(false)
+	lab.Eventually(t, "the groups to be read again", func() bool {
+		groups, err := c.Groups(t.Context(), user)
+		return err == nil && len(groups) == 6
+	})
 }
 
 // modify adds a value to an attribute of an entry.
