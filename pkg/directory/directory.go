@@ -172,6 +172,7 @@ type Client struct {
 	denied struct {
 		sync.Mutex
 		until time.Time
+		pause time.Duration
 		err   error
 	}
 

@@ -11,6 +11,9 @@ import (
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/sandbox"
 	"ad-ldap-connector/testdata/lab"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+	"github.com/go-ldap/ldap/v3"
 )
 
 // A refused service account is seen as that, also when another server could
@@ -80,4 +83,37 @@ func TestReturnToAFirstThatRefuses(t *testing.T) {
 	if _, err := c.Search(t.Context(), identity.Query{}); err != nil {
 		t.Error(err)
 	}
+}
+
+// A service account that is refused is tried less and less often: each try
+// counts towards a lock. One that is let in again is as good as ever.
+func TestRefusedAccountIsTriedLessOften(t *testing.T) {
+	var binds atomic.Int32
+	var letIn atomic.Bool
+	url := listen(t, fake(func(op ber.Tag, _ *ber.Packet) []answer {
+		if op == ldap.ApplicationBindRequest {
+			binds.Add(1)
+			if !letIn.Load() {
+				return done(op, ldap.LDAPResultInvalidCredentials, "")
+			}
+		}
+		return done(op, 0, "")
+	}))
+	var now atomic.Int64
+	c := ask(t, func(o *directory.Options) {
+		o.BindUser, o.BindPassword = "cn=svc", "planted-Secret"
+		o.Now = func() time.Time { return time.Unix(now.Load(), 0) }
+	}, url)
+	for range 120 { // an hour of logins
+		_, err := c.Find(t.Context(), "x")
+		isFault(t, err, "invalid credentials (49)")
+		now.Add(30)
+	}
+	if binds.Load() != 8 { // at 0, 30 s, 90 s, ... and then every quarter of an hour
+		t.Errorf("bound %d times in an hour", binds.Load())
+	}
+	letIn.Store(true)
+	now.Add(15 * 60)
+	_, err := c.Find(t.Context(), "x")
+	refused(t, err, identity.WrongUsername)
 }

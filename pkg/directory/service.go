@@ -20,7 +20,8 @@ const (
 	GSSAPI   Method = "gssapi"   // by Kerberos (RFC 4752), without a security layer
 )
 
-// deniedFor is how long a refused service account is not tried again.
+// deniedFor is how long a refused service account is not tried again at first;
+// it doubles with each refusal, up to maxPause.
 const deniedFor = 30 * time.Second
 
 // hasAccount reports whether there is a service account to bind as.
@@ -142,14 +143,17 @@ func isDenial(err error) bool {
 	return ok && code == ldap.LDAPResultInvalidCredentials && !errors.As(err, &e)
 }
 
-// deny remembers a refused service account.
+// deny remembers a refused service account, or that it was let in.
 func (c *Client) deny(err error) error {
-	if !isDenial(err) {
-		return err
-	}
 	c.denied.Lock()
 	defer c.denied.Unlock()
-	c.denied.until, c.denied.err = c.o.Now().Add(deniedFor), err
+	switch {
+	case err == nil:
+		c.denied.pause = 0
+	case isDenial(err):
+		c.denied.pause = min(max(deniedFor, 2*c.denied.pause), maxPause)
+		c.denied.until, c.denied.err = c.o.Now().Add(c.denied.pause), err
+	}
 	return err
 }
 
