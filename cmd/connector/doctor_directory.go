@@ -24,6 +24,7 @@ func (a *app) directoryEnv(t *target) doctor.Directory {
 	}
 	t.later(func() { _ = i.Close() }) // nothing was left to send
 	env := doctor.Directory{
+		GSSAPI: t.config.Directory.BindMethod == "gssapi",
 		Servers: func(ctx context.Context) ([]doctor.Server, error) {
 			sites, err := i.Servers(ctx)
 			servers := make([]doctor.Server, len(sites))

@@ -121,39 +121,27 @@ type About struct {
 	Read time.Time // when that was, by this machine's clock
 }
 
-// About reads what a server says of itself: as anybody and, where that is not
-// allowed, as the service account.
+// About reads what a server says of itself to anybody. One that says nothing to
+// strangers is known by nothing: to bind for it could be one refusal too many.
 func (i *Inspector) About(ctx context.Context, url string) (About, error) {
 	s, err := i.server(url)
 	if err != nil {
 		return About{}, err
 	}
-	for _, dial := range []func(context.Context, *server) (*conn, error){i.c.dial, i.c.dialBound} {
-		var about About
-		if about, err = i.about(ctx, s, dial); err == nil {
-			return about, nil
-		}
-	}
-	return About{}, err
-}
-
-// errSilentDSE is the cause of knowing nothing of a server.
-var errSilentDSE = errors.New("the server shows none")
-
-func (i *Inspector) about(ctx context.Context, s *server, dial func(context.Context, *server) (*conn, error)) (About, error) {
-	cn, err := i.c.try(ctx, s, dial)
+	cn, err := i.c.try(ctx, s, i.c.dial)
 	if err != nil {
 		return About{}, err
 	}
 	defer cn.kill()
+	about := About{Read: i.c.o.Now()}
 	dse, err := readRootDSE(ctx, cn)
-	if err == nil && dse == nil {
-		err = errSilentDSE
+	if _, _, no := result(err); no || err == nil && dse == nil {
+		return about, nil
 	}
 	if err != nil {
 		return About{}, fault("read the root DSE", s.url, err)
 	}
-	about := About{Server: describeServer(dse), Read: i.c.o.Now()}
+	about.Server, about.Read = describeServer(dse), i.c.o.Now()
 	// Active Directory's clock, and Samba's (MS-ADTS, section 3.1.1.3.2.7).
 	if now, err := time.Parse("20060102150405.0Z", dse.GetEqualFoldAttributeValue("currentTime")); err == nil {
 		about.Time = now

@@ -46,19 +46,19 @@ var serverChecks = []Check{
 	},
 	{
 		ID: "directory.signing", Title: "A hardened domain controller would take our binds", Severity: Warns,
-		Needs:  []ID{"directory.reach"},
+		Needs:  []ID{"tls.directory"},
 		Probe:  probeSigning,
 		Remedy: "Bind over TLS, with LDAP_BIND_METHOD simple or external: that is what LDAP signing and channel binding leave alone.",
 	},
 	{
 		ID: "directory.anonymous", Title: "The directory shows nothing to strangers", Severity: Warns,
-		Needs:  []ID{"directory.reach"},
+		Needs:  []ID{"tls.directory"},
 		Probe:  probeAnonymous,
 		Remedy: "Let nobody search the directory who has not bound; the connector needs no such right.",
 	},
 	{
 		ID: "directory.clock", Title: "The directory's clock agrees with this machine's", Severity: Warns,
-		Needs:  []ID{"directory.reach"},
+		Needs:  []ID{"tls.directory"},
 		Probe:  probeDirectoryClock,
 		Remedy: "Let this machine and the domain controllers take their time from the same source.",
 	},
