@@ -151,6 +151,10 @@ func TestGSSAPIRefused(t *testing.T) {
 			plain := listen(t, fake(refusing(8, "00002028: LdapErr: DSID-0C090273, comment: The server requires binds to turn on integrity checking if SSL\\TLS are not already active on the connection, data 0, v4563\x00")))
 			o.Dial = dialer(strings.TrimPrefix(plain, "ldap://"))
 		}, texts: []string{"strong auth required (8)", "integrity checking"}, hint: []string{"LDAP signing", "ldaps://"}},
+		"signing, Samba": {change: func(o *directory.Options) {
+			plain := listen(t, fake(refusing(8, "SASL:[GSSAPI]: Sign or Seal are required.")))
+			o.Dial = dialer(strings.TrimPrefix(plain, "ldap://"))
+		}, texts: []string{"Sign or Seal are required"}, hint: []string{"LDAP signing", "ldaps://", "external"}},
 		"channel binding": {change: func(o *directory.Options) {
 			plain := listen(t, fake(refusing(49, "80090346: LdapErr: DSID-0C0906A4, comment: AcceptSecurityContext error, data 80090346, v4563\x00")))
 			o.Dial = dialer(strings.TrimPrefix(plain, "ldap://"))
