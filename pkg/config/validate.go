@@ -100,9 +100,9 @@ func (d *Directory) together() (faults []*FieldError) {
 			faults = append(faults, &FieldError{Key: key, Problem: problem, Remedy: remedy})
 		}
 	}
-	clear := !d.StartTLS && slices.ContainsFunc(d.URLs, func(u string) bool { return !overTLS(u) })
+	plain := !d.StartTLS && slices.ContainsFunc(d.URLs, func(u string) bool { return !overTLS(u) })
 	external := d.BindMethod == byExternal
-	add(external && clear, "LDAP_BIND_METHOD", "external needs TLS, and an ldap:// connection without StartTLS has none",
+	add(external && plain, "LDAP_BIND_METHOD", "external needs TLS, and an ldap:// connection without StartTLS has none",
 		"set LDAP_STARTTLS, or write ldaps:// in LDAP_URL")
 	add(external && d.ClientCert == "", "LDAP_CLIENT_CERT", "it is missing, and LDAP_BIND_METHOD is external",
 		"write the path of the certificate's PEM file")

@@ -43,7 +43,7 @@ func readAccount(o Options) (*account, error) {
 	fail := func(err error, hint string) (*account, error) {
 		return nil, &kerberosError{doing: "read the keytab " + path, err: pathless(err), hint: hint}
 	}
-	text, err := readSmall(path, maxPEM)
+	text, err := readSmall(path)
 	if err != nil {
 		return fail(err, "LDAP_KEYTAB is the path of a file that the connector's account may read")
 	}
@@ -122,31 +122,31 @@ func fromCache(o Kerberos, now time.Time) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	fail := func(err error, hint string) (*login, error) {
-		return nil, &kerberosError{doing: "read the credential cache " + o.Cache, err: pathless(err), hint: hint}
+	fail := func(err error) (*login, error) {
+		return nil, &kerberosError{doing: "read the credential cache " + o.Cache, err: pathless(err),
+			hint: "set LDAP_KEYTAB, or have kinit or k5start keep that file fresh for the connector's account"}
 	}
-	const hint = "set LDAP_KEYTAB, or have kinit or k5start keep that file fresh for the connector's account"
 	if o.Cache == "" {
 		return nil, &kerberosError{doing: "log in to Kerberos", err: errors.New("there is neither a keytab nor a credential cache"), hint: "set LDAP_KEYTAB"}
 	}
-	text, err := readSmall(o.Cache, maxPEM)
+	text, err := readSmall(o.Cache)
 	if err != nil {
-		return fail(err, hint)
+		return fail(err)
 	}
 	cache, err := parseCache(text)
 	if err != nil {
-		return fail(err, hint)
+		return fail(err)
 	}
 	a := &account{name: cache.name, realm: cache.realm, config: conf}
 	if cache.ticket == nil {
-		return fail(fmt.Errorf("there is no ticket of %s in it", a), hint)
+		return fail(fmt.Errorf("there is no ticket of %s in it", a))
 	}
 	t := &ticket{key: cache.key, end: cache.end}
 	if err := t.Unmarshal(cache.ticket); err != nil {
-		return fail(errors.New("its ticket cannot be read"), hint)
+		return fail(errors.New("its ticket cannot be read"))
 	}
 	if !t.good(now) {
-		return fail(fmt.Errorf("the ticket of %s in it ended at %s", a, t.end.UTC().Format(time.DateTime)), hint)
+		return fail(fmt.Errorf("the ticket of %s in it ended at %s", a, t.end.UTC().Format(time.DateTime)))
 	}
 	return &login{account: a, tgt: t, services: map[string]*ticket{}}, nil
 }

@@ -74,7 +74,7 @@ func (r *cacheReader) number(size uint32) uint32 {
 func (r *cacheReader) data() []byte { return r.bytes(r.number(4)) }
 
 func (r *cacheReader) principal() (types.PrincipalName, string) {
-	name := types.PrincipalName{NameType: int32(r.number(4))} //nolint:gosec // a type is a signed number on the wire
+	name := types.PrincipalName{NameType: int32(r.number(4))}
 	parts := r.number(4)
 	realm := string(r.data())
 	for i := uint32(0); i < parts && !r.bad; i++ {
@@ -87,7 +87,7 @@ func (r *cacheReader) principal() (types.PrincipalName, string) {
 func (r *cacheReader) credential(typeTwice bool) (t cachedTicket) {
 	r.principal()
 	t.name, t.realm = r.principal()
-	t.key.KeyType = int32(r.number(2)) //nolint:gosec // two octets
+	t.key.KeyType = int32(r.number(2))
 	if typeTwice {
 		r.number(2)
 	}

@@ -82,14 +82,14 @@ func unreadable(name string, err error) error {
 		"LDAP_CLIENT_CERT and LDAP_CLIENT_KEY are paths of PEM files that the connector's account may read"}
 }
 
-// maxPEM is far beyond any chain.
-const maxPEM = 1 << 20
+// maxFile is far beyond any chain, keytab or krb5.conf.
+const maxFile = 1 << 20
 
 // readCertificate reads a chain and its key. No error holds what is in them.
 func readCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	texts := [2][]byte{}
 	for i, name := range []string{certFile, keyFile} {
-		text, err := readSmall(name, maxPEM)
+		text, err := readSmall(name)
 		if err != nil {
 			return nil, unreadable(name, err)
 		}
@@ -115,9 +115,9 @@ func readCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// readSmall reads a regular file of at most so many bytes: to open a pipe
-// would wait for ever.
-func readSmall(name string, most int64) ([]byte, error) {
+// readSmall reads a regular file that is not large: to open a pipe would wait
+// for ever.
+func readSmall(name string) ([]byte, error) {
 	if info, err := os.Stat(name); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {
@@ -128,9 +128,9 @@ func readSmall(name string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && int64(len(data)) > most {
-		err = fmt.Errorf("the file has more than %d bytes", most)
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("the file has more than %d bytes", maxFile)
 	}
 	return data, err
 }

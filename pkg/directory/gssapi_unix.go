@@ -66,7 +66,7 @@ func (t *tickets) start(ctx context.Context, _ *conn, target string) (*startedCo
 	if err != nil {
 		return nil, err
 	}
-	started, err := l.begin(target, service)
+	started, err := l.begin(service)
 	if err != nil {
 		return nil, &kerberosError{doing: "use the Kerberos service ticket for " + target, err: err}
 	}
@@ -131,7 +131,7 @@ func logIn(ctx context.Context, o Options, now time.Time) (*login, error) {
 
 // begin makes the first token for the server. The library wants a client of
 // Kerberos: it gets one that finds the ticket in its cache, and so asks nobody.
-func (l *login) begin(target string, service *ticket) (s *startedContext, err error) {
+func (l *login) begin(service *ticket) (s *startedContext, err error) {
 	defer guard(&err)
 	var cache credentials.CCache
 	cache.DefaultPrincipal.Realm, cache.DefaultPrincipal.PrincipalName = l.account.realm, l.account.name

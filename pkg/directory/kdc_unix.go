@@ -241,7 +241,7 @@ func exchange(ctx context.Context, addr string, request []byte, share int) ([]by
 	defer func() { _ = conn.Close() }() // all was said
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
-	if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(request))), request...)); err != nil { //nolint:gosec // a request is short
+	if _, err := conn.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(request))), request...)); err != nil {
 		return nil, inTime(ctx, err)
 	}
 	var size uint32

@@ -64,14 +64,11 @@ func parseKrb5Conf(text string) (conf *config.Config, err error) {
 // krb5Sections are the lines of each section, from wherever they come.
 type krb5Sections map[string][]string
 
-// Limits of what krb5.conf may include.
-const (
-	maxIncludes = 5
-	maxKrb5Conf = 1 << 20
-)
+// maxIncludes is how deep krb5.conf's files may include each other.
+const maxIncludes = 5
 
 func (s krb5Sections) read(path string, depth int) error {
-	text, err := readSmall(path, maxKrb5Conf)
+	text, err := readSmall(path)
 	if err != nil {
 		return err
 	}

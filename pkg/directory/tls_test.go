@@ -185,7 +185,7 @@ func TestRequireTLS(t *testing.T) {
 	var said atomic.Int32
 	url := listen(t, func(c net.Conn) {
 		n, _ := c.Read(make([]byte, 1))
-		said.Add(int32(n)) //nolint:gosec // 0 or 1
+		said.Add(int32(n))
 	})
 	c := ask(t, func(o *directory.Options) {
 		o.RequireTLS, o.BindUser, o.BindPassword = true, "cn=svc", "planted-Secret"

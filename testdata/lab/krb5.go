@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -108,7 +109,7 @@ func (k *KDCServer) Env() []string {
 
 func (k *KDCServer) run(name string, args ...string) {
 	k.t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.CommandContext(k.t.Context(), name, args...)
 	cmd.Env = k.Env()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		k.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
@@ -118,7 +119,7 @@ func (k *KDCServer) run(name string, args ...string) {
 // Admin runs commands of kadmin.local.
 func (k *KDCServer) Admin(commands ...string) {
 	k.t.Helper()
-	cmd := exec.Command(kadminPath, "-r", k.Realm)
+	cmd := exec.CommandContext(k.t.Context(), kadminPath, "-r", k.Realm)
 	cmd.Env, cmd.Stdin = k.Env(), strings.NewReader(strings.Join(commands, "\n")+"\n")
 	// It ends well whatever its commands came to, and says so.
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "while ") {
@@ -163,12 +164,12 @@ func (k *KDCServer) Start(skew time.Duration) {
 
 func (k *KDCServer) tryStart(env ...string) bool {
 	k.t.Helper()
-	cmd := exec.Command(kdcPath, "-n", "-r", k.Realm, "-P", filepath.Join(k.dir, "pid"))
+	cmd := exec.CommandContext(context.Background(), kdcPath, "-n", "-r", k.Realm, "-P", filepath.Join(k.dir, "pid"))
 	cmd.Env = append(k.Env(), env...)
 	k.process = startCommand(k.t, cmd)
 	answers := false
 	Eventually(k.t, "krb5kdc to answer", func() bool {
-		c, err := net.Dial("tcp", k.Addr)
+		c, err := (&net.Dialer{}).DialContext(k.t.Context(), "tcp", k.Addr)
 		if answers = err == nil; answers {
 			_ = c.Close()
 		}

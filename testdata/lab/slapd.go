@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -112,7 +113,7 @@ func (s *SlapdServer) Start() {
 func (s *SlapdServer) tryStart() bool {
 	s.t.Helper()
 	// With -d it stays in the foreground.
-	cmd := exec.Command(slapdPath, "-f", s.conf(), "-h", s.URL+"/ "+s.TLSURL+"/", "-d", "0")
+	cmd := exec.CommandContext(context.Background(), slapdPath, "-f", s.conf(), "-h", s.URL+"/ "+s.TLSURL+"/", "-d", "0")
 	cmd.Env = s.env
 	s.process = startCommand(s.t, cmd)
 	answers := false
