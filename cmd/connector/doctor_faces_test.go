@@ -250,8 +250,14 @@ func TestDoctorText(t *testing.T) {
 // to the schema, and its status.
 func askDoctor(t *testing.T, args ...string) (doctor.Document, int) {
 	t.Helper()
+	return askDoctorIn(t, nil, args...)
+}
+
+// askDoctorIn is askDoctor, in another environment.
+func askDoctorIn(t *testing.T, environ []string, args ...string) (doctor.Document, int) {
+	t.Helper()
 	var out, complaints bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &complaints}
+	a := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &complaints, environ: environ}
 	cmd := newCommand(a)
 	cmd.SetArgs(append([]string{"doctor", "-o", "json"}, args...))
 	err := cmd.ExecuteContext(t.Context())

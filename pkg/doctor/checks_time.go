@@ -14,6 +14,10 @@ const (
 	skewWarns  = time.Second
 )
 
+// clocksTime is for the checks that may ask two kinds of clocks, one after the
+// other.
+const clocksTime = 15 * time.Second
+
 // A check has one severity, so the two limits are two kinds of checks: time.ntp
 // and time.tenant block above 5 s, time.drift warns above 1 s. A time server
 // that does not answer is time.servers', and warns: the tenant's clock, by
@@ -26,19 +30,22 @@ var timeChecks = []Check{
 	},
 	{
 		ID: "time.ntp", Title: "This machine's clock agrees with the time servers", Severity: Blocks,
-		Probe:  probeNTP,
-		Remedy: "Set this machine's clock right, and keep it right with a time service.",
+		Timeout: clocksTime,
+		Probe:   probeNTP,
+		Remedy:  "Set this machine's clock right, and keep it right with a time service.",
 	},
 	{
 		ID: "time.tenant", Title: "This machine's clock agrees with the tenant's", Severity: Blocks,
-		Probe:  probeTenantClock,
-		Remedy: "Set this machine's clock right, and keep it right with a time service.",
+		Timeout: clocksTime,
+		Probe:   probeTenantClock,
+		Remedy:  "Set this machine's clock right, and keep it right with a time service.",
 	},
 	{
 		ID: "time.drift", Title: "This machine's clock is right to the second", Severity: Warns,
-		Needs:  []ID{"time.ntp", "time.tenant"},
-		Probe:  probeDrift,
-		Remedy: "Keep this machine's clock right with a time service, before it is so wrong that logins fail.",
+		Needs:   []ID{"time.ntp", "time.tenant"},
+		Timeout: clocksTime,
+		Probe:   probeDrift,
+		Remedy:  "Keep this machine's clock right with a time service, before it is so wrong that logins fail.",
 	},
 }
 
@@ -129,6 +136,7 @@ func (e *Env) judge(ctx context.Context, r Reading, limit time.Duration, all sur
 		return o
 	}
 	if tenant == nil && e.Clocks.Tenant != nil {
+		At(ctx, "asking the tenant's clock")
 		if t, err := e.Clocks.Tenant(ctx); err == nil {
 			tenant = &t
 		}

@@ -94,6 +94,8 @@ func notThere(err error) error {
 	var name *net.DNSError
 	var late net.Error
 	switch {
+	case errors.As(err, &name) && name.IsTimeout:
+		return fmt.Errorf("%w: nobody has told its address within %s: %w", ErrNotThere, ntpTime, err)
 	case errors.As(err, &name):
 		return fmt.Errorf("%w: its name is not known: %w", ErrNotThere, err)
 	case errors.As(err, &late) && late.Timeout():

@@ -44,7 +44,7 @@ func quotaOf(d *Disk) {
 		return
 	}
 	var q quotaBlock
-	_, _, errno := unix.Syscall6(unix.SYS_QUOTACTL_FD, f.Fd(), getUserQuota, uintptr(owner.Uid), uintptr(unsafe.Pointer(&q)), 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_QUOTACTL_FD, f.Fd(), getUserQuota, uintptr(owner.Uid), uintptr(unsafe.Pointer(&q)), 0, 0) //nolint:gosec // the kernel fills in no more than its struct
 	runtime.KeepAlive(f)
 	if errno != 0 || q.hardBlocks == 0 {
 		return
