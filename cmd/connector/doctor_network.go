@@ -37,14 +37,7 @@ func (a *app) networkEnv(t *target) doctor.Network {
 	if t.tenant == "" {
 		return n
 	}
-	w := &way{app: a, target: t, origin: "https://" + withPort(t.tenant, "443")}
-	w.own = !t.ticket.IsZero() && withPort(t.ticket.Host(), "443") == withPort(t.tenant, "443")
-	if w.own {
-		w.origin = originOf(t.ticket) // which may be http:// on this machine
-	}
-	w.hub, w.guessed = w.knownHub()
-	w.choose, _, w.proxyErr = proxies(t.config.Network, a.environ)
-	w.hideProxies()
+	w := newWay(a, t)
 	n.Names = slices.Concat(w.names(), n.Names)
 	n.Routes, n.Pass, n.ProxyNotes = w.routes, w.pass, w.proxyNotes()
 	n.Test, n.Handshake, n.Hub = w.test, w.handshake, w.visit
@@ -92,6 +85,20 @@ func (o *once[T]) get(ask func() (T, error)) (T, error) {
 		o.value = &v
 	}
 	return v, err
+}
+
+// newWay finds out where the tenant's hub and proxies are. The target names a
+// tenant.
+func newWay(a *app, t *target) *way {
+	w := &way{app: a, target: t, origin: "https://" + withPort(t.tenant, "443")}
+	w.own = !t.ticket.IsZero() && withPort(t.ticket.Host(), "443") == withPort(t.tenant, "443")
+	if w.own {
+		w.origin = originOf(t.ticket) // which may be http:// on this machine
+	}
+	w.hub, w.guessed = w.knownHub()
+	w.choose, _, w.proxyErr = proxies(t.config.Network, a.environ)
+	w.hideProxies()
+	return w
 }
 
 // knownHub is where the hub is. What the home has learnt holds for the home's

@@ -23,15 +23,17 @@ import (
 	"ad-ldap-connector/testdata/lab"
 )
 
-// theNetwork are the checks that need no home.
-var theNetwork = []string{"network", "tls", "agent.ticket"}
+// theNetwork are the checks of the way to the tenant, and of what it knows.
+var theNetwork = []string{"network", "tls.authorities", "tls.tenant", "tls.tenant-expiry", "agent.ticket", "agent.registered", "agent.accepted"}
 
-// An examination is one run of doctor without a home.
+// An examination is one run of doctor.
 type examination struct {
 	target  targetFlags
 	environ []string
 	change  func(*doctor.Env)
 	limit   time.Duration
+	home    string   // "" = there is none
+	skip    []string // checks
 	secrets []string // that no finding may show
 }
 
@@ -39,7 +41,10 @@ type examination struct {
 func (x examination) examine(t *testing.T) map[doctor.ID]doctor.Finding {
 	t.Helper()
 	var stderr bytes.Buffer
-	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, environ: x.environ, home: filepath.Join(t.TempDir(), "none")}
+	if x.home == "" {
+		x.home = filepath.Join(t.TempDir(), "none")
+	}
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &stderr, environ: x.environ, home: x.home}
 	target, err := a.openTarget(x.target)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,7 @@ func (x examination) examine(t *testing.T) map[doctor.ID]doctor.Finding {
 	if x.change != nil {
 		x.change(env)
 	}
-	checks, err := doctor.Select(doctor.Checks, theNetwork, nil)
+	checks, err := doctor.Select(doctor.Checks, theNetwork, x.skip)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,11 +103,6 @@ func (x examination) expect(t *testing.T, want ...expected) {
 			}
 		}
 	}
-}
-
-func (x examination) with(environ ...string) examination {
-	x.environ = append(append([]string{}, x.environ...), environ...)
-	return x
 }
 
 // at examines a tenant that nothing but its address is known of.

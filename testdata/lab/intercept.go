@@ -37,7 +37,7 @@ func (ca *CA) Intercept(t testing.TB, upstream string, websockets bool) (address
 				r.Out.Header.Del("Upgrade")
 			}
 		},
-		Transport:      &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true},
+		Transport:      &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}, //nolint:gosec // it looks inside, whoever answers
 		ModifyResponse: func(r *http.Response) error { r.Header.Set("Via", "1.1 inspector"); return nil },
 		ErrorLog:       log.New(io.Discard, "", 0),
 	}
