@@ -31,7 +31,8 @@ func sambaClient(t *testing.T, s *lab.SambaServer, change ...func(*directory.Opt
 // domain controller's own answer.
 func TestSambaStates(t *testing.T) {
 	var told journal
-	c := sambaClient(t, lab.Samba(t, lab.SambaOptions{}), func(o *directory.Options) { o.Log = told.log() })
+	s := lab.Samba(t, lab.SambaOptions{})
+	c := sambaClient(t, s, func(o *directory.Options) { o.Log = told.log() })
 	for name, want := range map[string]struct {
 		reason identity.Reason
 		words  string
@@ -65,7 +66,16 @@ func TestSambaStates(t *testing.T) {
 	if strings.Contains(told.String(), "reference") {
 		t.Errorf("logged %s", told.String())
 	}
-	// A dead end of names: the filter takes what was typed as it is.
+	// A dead end of names: the filter takes what was typed as it is, and another
+	// may take it apart.
+	apart := sambaClient(t, s, func(o *directory.Options) {
+		o.UserFilter = filter(t, "(|(sAMAccountName={user})(userPrincipalName={0}))")
+	})
+	for _, name := range []string{lab.User(1), `CORP\` + lab.User(1), lab.User(1) + "@corp.example.test"} {
+		if user, err := apart.Find(t.Context(), name); err != nil || user.Value("sAMAccountName") != lab.User(1) {
+			t.Errorf("%s: %v, %v", name, user, err)
+		}
+	}
 	for _, name := range []string{`CORP\` + lab.User(1), lab.User(1) + "@corp.example.test"} {
 		_, err := c.Find(t.Context(), name)
 		refused(t, err, identity.WrongUsername)
