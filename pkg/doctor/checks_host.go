@@ -250,7 +250,7 @@ func probeTimeService(ctx context.Context, e *Env) Outcome {
 	case len(s.Running) > 0:
 		o := Pass(strings.Join(s.Running, ", "))
 		if s.Synchronised != nil && !*s.Synchronised {
-			o.Detail = "it runs, and the kernel says that the clock is not synchronised yet"
+			o.Observed += "; the kernel says that the clock is not synchronised yet"
 		}
 		return o
 	case s.Synchronised != nil && *s.Synchronised:

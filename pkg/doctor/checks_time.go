@@ -74,7 +74,11 @@ func probeServers(ctx context.Context, e *Env) Outcome {
 	for _, s := range good {
 		names = append(names, s.server.String())
 	}
-	return Outcome{Status: Passed, Observed: strings.Join(names, ", "), Detail: detail}
+	o := Pass(strings.Join(names, ", "))
+	if len(bad) > 0 {
+		o.Observed += "; not used: " + strings.Join(bad, "; ")
+	}
+	return o
 }
 
 func probeNTP(ctx context.Context, e *Env) Outcome {

@@ -116,8 +116,8 @@ func TestRealTimeServers(t *testing.T) {
 	}{
 		{0, Passed, Passed, "apart from", true},
 		{3 * time.Second, Passed, Failed, "behind", true},
-		{30 * time.Second, Failed, Skipped, "clock skew detected: 30s behind", true},
-		{-time.Hour, Failed, Skipped, "clock skew detected: 1h0m0s ahead of", true},
+		{30 * time.Second, Failed, Skipped, " behind 127.0.0.1:", true},
+		{-time.Hour, Failed, Skipped, " ahead of 127.0.0.1:", true},
 		{0, Skipped, Skipped, "see time.servers", false},
 	} {
 		t.Run(fmt.Sprintf("%s, synchronised %v", tt.shift, tt.synced), func(t *testing.T) {
