@@ -56,7 +56,7 @@ ends with usage. With --output json each step is an event, one object a line.`,
 	f := cmd.Flags()
 	o.ticket.add(f, "ticket", "the ticket URL")
 	f.StringVar(&o.ticketArg, "ticket", "", "the ticket `URL` itself (every user of this machine can read arguments)")
-	f.StringVar(&o.url, "ldap-url", "", "the directory, `URL` ldaps://host, ldap://host or ldap://host:port")
+	f.StringVar(&o.url, "ldap-url", "", "the directory, `URL` ldaps://host, ldap://host:port or srv://domain")
 	f.StringVar(&o.base, "ldap-base", "", "`DN` below which users are (default: what the directory says)")
 	f.StringVar(&o.user, "ldap-bind-user", "", "service account: DN, user@domain or DOMAIN\\user `name`")
 	o.password.add(f, "ldap-bind-password", "the service account's password")

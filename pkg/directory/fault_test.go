@@ -59,6 +59,7 @@ func TestSilentServer(t *testing.T) {
 }
 
 func TestBusyAndTheLikeAreFaults(t *testing.T) {
+	t.Parallel() // it waits more than it works
 	for code, text := range map[int64]string{51: "busy (51)", 52: "unavailable (52)", 53: "unwilling to perform (53)", 2: "protocol error (2)", 8: "strong auth required (8)", 80: "(80)"} {
 		c := ask(t, nil, listen(t, fake(func(op ber.Tag, _ *ber.Packet) []answer { return done(op, code, "data 775") })))
 		isFault(t, c.Bind(t.Context(), "uid=x", "planted-Secret"), text)
