@@ -41,8 +41,8 @@ func TestDoctorInABlackHole(t *testing.T) {
 	}
 	for _, tt := range []struct{ lost, at, remedy string }{
 		{"tcp dport " + u.Port(), "it hung at the connection to " + u.Host, "Allow outbound connections to " + u.Host},
-		{"tcp sport " + u.Port() + " ip length > 1000", "it hung at the TLS handshake with " + u.Host, "MTU"},
-		{"tcp dport " + u.Port() + " ip length > 1000", "it hung at the TLS handshake with " + u.Host, "MTU"},
+		{"tcp sport " + u.Port() + " ip length > 400", "it hung at the TLS handshake with " + u.Host, "MTU"},
+		{"tcp dport " + u.Port() + " ip length > 1000", "a handshake that begins with a small packet gets through", "GODEBUG=tlsmlkem=0"},
 	} {
 		network.Lose(t, tt.lost)
 		if e := ask("3s"); e.Status != doctor.Failed || !strings.Contains(e.Detail, tt.at) || !strings.Contains(e.Remedy, tt.remedy) {

@@ -305,7 +305,7 @@ func TestDoctorNamesWhereItHangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := at(tt.host, "SSL_CA_PATH="+ca.File, tt.environ)
-			x.limit, x.secrets = 4*time.Second, []string{"planted-user", "planted-secret"}
+			x.limit, x.secrets = 6*time.Second, []string{"planted-user", "planted-secret"}
 			x.expect(t, tt.want)
 		})
 	}

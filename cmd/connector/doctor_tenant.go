@@ -15,14 +15,48 @@ import (
 	"ad-ldap-connector/pkg/tenant"
 )
 
-// test asks the tenant for its clock, which is what GET /test answers.
+// test asks the tenant for its clock, which is what GET /test answers. When the
+// TLS handshake hangs there is time to find out whether its size is to blame.
 func (w *way) test(ctx context.Context) (string, error) {
-	took := time.Now()
-	_, err := w.clock(ctx)
+	first, cancel := ctx, context.CancelFunc(func() {})
+	if end, limited := ctx.Deadline(); limited {
+		first, cancel = context.WithTimeout(ctx, time.Until(end)*2/3)
+	}
+	defer cancel()
+	began := time.Now()
+	_, err := w.clock(first)
+	if s := (*doctor.Stop)(nil); errors.As(err, &s) && s.Hung && s.Phase == doctor.PhaseHandshake {
+		small := *s
+		small.Small = w.smallGreeting(ctx)
+		return "", &small
+	}
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s answers GET /test within %s", address(w.origin), time.Since(took).Round(time.Millisecond)), nil
+	return fmt.Sprintf("%s answers GET /test within %s", address(w.origin), time.Since(began).Round(time.Millisecond)), nil
+}
+
+// smallGreeting reports whether the tenant shakes hands when the first packet
+// of TLS is small: keys of post-quantum exchange are as large as a packet, and
+// there are firewalls that expect the whole greeting in one.
+func (w *way) smallGreeting(ctx context.Context) bool {
+	k, tr, err := w.track(ctx, w.origin)
+	if err != nil || k.tls { // of an https:// proxy, its own handshake would be the first
+		return false
+	}
+	defer tr.CloseIdleConnections()
+	tr.TLSClientConfig.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384}
+	tr.TLSClientConfig.InsecureSkipVerify = true // nothing is sent
+	tr.TLSClientConfig.VerifyConnection = func(tls.ConnectionState) error { return errPassed }
+	req, err := http.NewRequestWithContext(k.traced(ctx), http.MethodGet, w.origin, nil)
+	if err != nil {
+		return false
+	}
+	res, err := tr.RoundTrip(req)
+	if err == nil {
+		_ = res.Body.Close() // not TLS, and so not asked
+	}
+	return errors.Is(err, errPassed)
 }
 
 func (w *way) clock(ctx context.Context) (tenant.Clock, error) {

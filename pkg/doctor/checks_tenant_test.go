@@ -19,6 +19,7 @@ func TestTenantCheck(t *testing.T) {
 	}
 	refused := &Stop{Phase: PhaseDial, Err: advised{"connection refused by 192.0.2.1:443", "Allow outbound connections to acme.example:443."}}
 	hung := &Stop{Phase: PhaseAnswer, At: "the answer of acme.example:443", Hung: true, Traffic: "2000 bytes sent, 100 received", Err: errors.New("late")}
+	large := &Stop{Phase: PhaseHandshake, At: "the TLS handshake", Hung: true, Small: true, Err: errors.New("late")}
 	silent := &Stop{Phase: PhaseDial, At: "the dial of 192.0.2.1:443", Hung: true, Err: advised{"late", "Allow outbound connections."}}
 	try(t, []trial{
 		{"answers", "network.tenant", tests("acme.example:443 answers", nil), Passed, "acme.example:443 answers"},
@@ -26,6 +27,8 @@ func TestTenantCheck(t *testing.T) {
 		{"refused", "network.tenant", tests("", refused), Failed, "Allow outbound connections to acme.example:443."},
 		{"hung", "network.tenant", tests("", hung), Failed, "it hung at the answer of acme.example:443, with 2000 bytes sent, 100 received"},
 		{"hung: remedy", "network.tenant", tests("", hung), Failed, "MTU"},
+		{"large", "network.tenant", tests("", large), Failed, "begins with a small packet gets through"},
+		{"large: remedy", "network.tenant", tests("", large), Failed, "tlsmlkem=0"},
 		{"silent", "network.tenant", tests("", silent), Failed, "it hung at the dial of 192.0.2.1:443"},
 		{"silent: remedy", "network.tenant", tests("", silent), Failed, "Allow outbound connections."},
 		{"no advice", "network.tenant", tests("", errors.New("odd")), Failed, "port 443"},

@@ -31,6 +31,9 @@ type Stop struct {
 	// Traffic is what had passed on the connection: "1750 bytes sent, none
 	// received"; "" when there was none.
 	Traffic string
+	// Small says that the TLS handshake hung, and that one which begins with a
+	// small packet gets through.
+	Small bool
 	// Certificate says that all is well but the trust in the other side's
 	// certificate.
 	Certificate bool
@@ -38,13 +41,17 @@ type Stop struct {
 }
 
 func (s *Stop) Error() string {
-	switch {
-	case !s.Hung:
+	if !s.Hung {
 		return s.Err.Error()
-	case s.Traffic == "":
-		return "no answer in time; it hung at " + s.At
 	}
-	return "no answer in time; it hung at " + s.At + ", with " + s.Traffic
+	text := "no answer in time; it hung at " + s.At
+	if s.Traffic != "" {
+		text += ", with " + s.Traffic
+	}
+	if s.Small {
+		text += "; a handshake that begins with a small packet gets through: something on the way loses the large ones of today (post-quantum key exchange)"
+	}
+	return text
 }
 
 // Unwrap returns the reason.
@@ -64,6 +71,8 @@ var silences = map[Phase]string{
 
 const smallPackets = "Look for a firewall that drops packets of connections that stand, and for a path that takes small packets only: try an MTU of 1300 on this machine's interface."
 
+const smallGreeting = "Have the firewall or proxy on the way updated, or its TLS inspection left out for this host; until then set GODEBUG=tlsmlkem=0,tlssecpmlkem=0 in the service's environment."
+
 // stopped is the outcome of an exchange that did not come to its end.
 func stopped(err error) Outcome {
 	if unknown := Unknown(""); errors.As(err, &unknown) {
@@ -73,6 +82,9 @@ func stopped(err error) Outcome {
 	o.Remedy = hintOf(err)
 	if s := (*Stop)(nil); errors.As(err, &s) && s.Hung && silences[s.Phase] != "" {
 		o.Remedy = silences[s.Phase]
+		if s.Small {
+			o.Remedy = smallGreeting
+		}
 	}
 	return o
 }

@@ -21,9 +21,9 @@ func Namespace(t testing.TB) *Netns {
 	need(t, "nftables", "/usr/sbin/nft")
 	needRoot(t, "network namespaces")
 	n := &Netns{fmt.Sprintf("connector-%d-%d", os.Getpid(), time.Now().UnixNano())}
-	command(t, "", "/usr/sbin/ip", "netns", "add", n.name)
-	t.Cleanup(func() { command(t, "", "/usr/sbin/ip", "netns", "del", n.name) })
-	command(t, "", "/usr/sbin/ip", "-n", n.name, "link", "set", "lo", "up")
+	ip(t, "", "netns", "add", n.name)
+	t.Cleanup(func() { ip(t, "", "netns", "del", n.name) })
+	ip(t, "", "-n", n.name, "link", "set", "lo", "up")
 	return n
 }
 
@@ -32,7 +32,7 @@ func (n *Netns) Inside(t testing.TB, program string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "inside")
 	text := fmt.Sprintf("#!/bin/sh\nexec /usr/sbin/ip netns exec %s '%s' \"$@\"\n", n.name, program)
-	if err := os.WriteFile(file, []byte(text), 0o700); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o700); err != nil { //nolint:gosec // it is a program
 		t.Fatal(err)
 	}
 	return file
@@ -43,12 +43,12 @@ func (n *Netns) Inside(t testing.TB, program string) string {
 func (n *Netns) Lose(t testing.TB, rule string) {
 	t.Helper()
 	rules := "flush ruleset\ntable inet lab {\n chain input {\n  type filter hook input priority 0\n  " + rule + " drop\n }\n}\n"
-	command(t, rules, "/usr/sbin/ip", "netns", "exec", n.name, "/usr/sbin/nft", "-f", "-")
+	ip(t, rules, "netns", "exec", n.name, "/usr/sbin/nft", "-f", "-")
 }
 
-func command(t testing.TB, input, name string, args ...string) {
+func ip(t testing.TB, input string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(name, args...)
+	cmd := exec.Command("/usr/sbin/ip", args...)
 	cmd.Stdin = strings.NewReader(input)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v: %s", strings.Join(cmd.Args, " "), err, out)
