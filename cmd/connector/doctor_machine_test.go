@@ -156,7 +156,9 @@ func TestDoctorNamesWhoHoldsAPort(t *testing.T) {
 func TestDoctorKnowsItsOwnPort(t *testing.T) {
 	var id atomic.Value
 	id.Store("mine")
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"instance": "`+id.Load().(string)+`"}`) }))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"instance": "`+id.Load().(string)+`"}`)
+	}))
 	t.Cleanup(s.Close)
 	address := s.Listener.Addr().String()
 	h, err := home.Open(t.TempDir(), nil)

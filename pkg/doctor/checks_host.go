@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -129,7 +131,7 @@ func probeCores(ctx context.Context, e *Env) Outcome {
 	}
 	if c.Limit > 0 && c.Limit < have {
 		have = c.Limit
-		o.Observed = fmt.Sprintf("the time of %.2g cores", c.Limit)
+		o.Observed = "the time of " + strconv.FormatFloat(math.Round(c.Limit*100)/100, 'f', -1, 64) + " cores"
 		o.Detail = fmt.Sprintf("the machine has %s; the limit is %s", count(c.Machine, "core", "cores"), c.LimitBy)
 	}
 	switch {

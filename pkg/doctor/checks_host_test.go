@@ -39,6 +39,7 @@ func TestMachineChecks(t *testing.T) {
 		{"may use one", "host.cores", cores(Cores{Machine: 8, Usable: 1}), Failed, "8 cores, of which this process may use 1"},
 		{"a container", "host.cores", cores(Cores{Machine: 8, Usable: 8, Limit: 1.5, LimitBy: "/cpu.max"}), Failed, "the time of 1.5 cores"},
 		{"half a core", "host.cores", cores(Cores{Machine: 8, Usable: 8, Limit: .5, LimitBy: "/cpu.max"}), Failed, "the machine has 8 cores; the limit is /cpu.max"},
+		{"of many", "host.cores", cores(Cores{Machine: 256, Usable: 256, Limit: 127.25, LimitBy: "/cpu.max"}), Passed, "the time of 127.25 cores"},
 		{"a wide limit", "host.cores", cores(Cores{Machine: 2, Usable: 2, Limit: 4, LimitBy: "/cpu.max"}), Passed, "2 cores"},
 		{"silent", "host.cores", Env{Host: Host{Cores: fact(Cores{}, errSilent)}}, Skipped, "not known"},
 

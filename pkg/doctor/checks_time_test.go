@@ -92,6 +92,8 @@ func TestTimeChecks(t *testing.T) {
 		{"by NTP", "time.drift", clocks(tenant(0), at(2*s)), Failed, "the time server's clock is wrong"},
 		{"by the tenant", "time.drift", clocks(tenant(2*s), at(0)), Failed, "the tenant's clock is wrong"},
 		{"by both", "time.drift", clocks(tenant(2*s), at(2*s)), Failed, "2s behind ntp1"},
+		{"the nearest two count", "time.drift", clocks(tenant(300*ms), at(1200*ms)), Failed, "the time server's clock is wrong"},
+		{"the nearest two are theirs", "time.drift", clocks(tenant(700*ms), at(1200*ms)), Failed, "this machine's clock is wrong"},
 		{"NTP alone", "time.drift", clocks(nil, at(-2*s)), Failed, "2s ahead of ntp1"},
 		{"NTP alone is right", "time.drift", clocks(lost, at(0)), Passed, "ntp1"},
 		{"the tenant alone", "time.drift", clocks(tenant(2*s), gone), Failed, "2s behind acme.example"},

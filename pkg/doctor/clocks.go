@@ -172,24 +172,27 @@ const (
 	setTheirs = "Have the time server set right, or let this machine ask another one, before it follows that one."
 )
 
-// whichIsWrong compares three clocks, this machine's and these two: the one
-// that differs from two others is wrong.
+// whichIsWrong compares three clocks, this machine's and these two: the two that
+// are nearest to each other are right, if they are near enough, and the third is
+// wrong.
 func whichIsWrong(ntp, tenant *Reading) blame {
-	switch {
-	case ntp == nil || tenant == nil:
+	if ntp == nil || tenant == nil {
 		b := blame{"there is no third clock to tell which one is wrong", setOurs, ""}
 		if ntp == nil {
 			b.says += "; name a time server with --ntp-server"
 		}
 		return b
-	case ntp.agrees(*tenant):
+	}
+	theirs := Reading{Offset: ntp.Offset - tenant.Offset, Uncertainty: ntp.Uncertainty + tenant.Uncertainty}
+	switch nearest := min(ntp.Offset.Abs(), tenant.Offset.Abs(), theirs.Offset.Abs()); {
+	case nearest == theirs.Offset.Abs() && !theirs.beyond(skewWarns):
 		return blame{"the time server and the tenant agree: this machine's clock is wrong", setOurs, ""}
-	case !ntp.beyond(skewWarns):
+	case nearest == ntp.Offset.Abs() && !ntp.beyond(skewWarns):
 		return blame{
 			"this machine and the time server agree: the tenant's clock is wrong, or another program answers in its place",
 			"Look who answers for the tenant's host, a proxy or a pretend tenant, and have its clock set right.", "connector doctor --only network",
 		}
-	case !tenant.beyond(skewWarns):
+	case nearest == tenant.Offset.Abs() && !tenant.beyond(skewWarns):
 		return blame{"this machine and the tenant agree: the time server's clock is wrong", setTheirs, ""}
 	}
 	return blame{"no two of the three clocks agree: this machine's, the time server's and the tenant's", setOurs, ""}
