@@ -49,6 +49,7 @@ var owners = map[string][]string{
 	"github.com/coder/websocket":        {"hub", "sandbox"},
 	"github.com/golang-jwt/jwt":         {"hub", "sandbox"},
 	"github.com/spf13/cobra":            {}, // cmd/connector only
+	"github.com/DeRuina/timberjack":     {}, // cmd/connector only: the rooms log to what they are given
 	"github.com/AlecAivazis/survey/v2":  {}, // cmd/connector only
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},
