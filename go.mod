@@ -6,6 +6,7 @@ toolchain go1.26.11
 
 require (
 	github.com/AlecAivazis/survey/v2 v2.3.7
+	github.com/DeRuina/timberjack v1.4.9
 	github.com/Netflix/go-expect v0.0.0-20220104043353-73e0943537d2
 	github.com/beevik/ntp v1.6.0
 	github.com/cenkalti/backoff/v5 v5.0.3
@@ -58,6 +59,7 @@ require (
 	github.com/jcmturner/goidentity/v6 v6.0.1 // indirect
 	github.com/jcmturner/rpc/v2 v2.0.3 // indirect
 	github.com/kballard/go-shellquote v0.0.0-20180428030007-95032a82bc51 // indirect
+	github.com/klauspost/compress v1.18.7 // indirect
 	github.com/lufia/plan9stats v0.0.0-20211012122336-39d0f177ccd0 // indirect
 	github.com/mattn/go-colorable v0.1.14 // indirect
 	github.com/mattn/go-isatty v0.0.20 // indirect

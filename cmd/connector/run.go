@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -27,7 +28,9 @@ func newRunCommand(a *app) *cobra.Command {
 		Long: `It serves the hub until it is stopped. SIGTERM and Ctrl-C let logins in hand
 finish and end with 0; SIGHUP reads the configuration and the mapper again. A
 home that holds only a ticket and the directory's settings is provisioned
-first. Logs go to stderr; with -o json one object a line.`,
+first. Logs go to stderr, with -o json one object a line, and as lines of text
+to logs/connector.log in the home, unless OVERRIDE_CONFIG=false leaves no file
+to be written there.`,
 		Example: "  connector run --home /opt/auth0/ad-ldap",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,9 +61,25 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log := newLog(a.stderr, a.json(), a.verbose)
-	err = serve(ctx, h, a.environ, log)
+	log, alone, done := a.runtimeLog(h)
+	defer done()
+	if err = serve(ctx, h, a.environ, log); err != nil {
+		alone.Error("the connector cannot run", "err", oneLine(err.Error())) // stderr gets it as every command's fault
+	}
 	return errors.Join(err, unlock())
+}
+
+// runtimeLog returns the logger of a connector that runs on h, the one of its
+// log file alone, and what ends them. Where all settings come from the
+// environment nothing else is kept in the home either, and there is no file.
+func (a *app) runtimeLog(h *home.Home) (log, alone *slog.Logger, done func()) {
+	log = newLog(a.stderr, a.json(), a.verbose)
+	if c, err := h.Config(); err == nil && c.EnvOnly() {
+		return log, slog.New(slog.DiscardHandler), func() {}
+	}
+	f := newLogFile(func() (io.WriteCloser, error) { return openLogFile(h) }, log, logAgain)
+	alone = newLog(f, false, a.verbose)
+	return slog.New(slog.NewMultiHandler(log.Handler(), alone.Handler())), alone, f.Close
 }
 
 // serve runs nodes, one after the other as the configuration is reloaded, until

@@ -99,9 +99,11 @@ func unlinked(dir string) string {
 	return dir
 }
 
-// secretFiles must not be read by others; trustedFiles must not be written.
+// secretFiles and privateFiles must not be read by others; trustedFiles must not
+// be written.
 var (
 	secretFiles  = []string{configFile, keyFile}
+	privateFiles = []string{logsFolder, logFile} // they tell who logs in
 	trustedFiles = []string{certFile, mapperFile, libFolder, filepath.Dir(keyFile), waiversFile}
 )
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 )
 
 // exposed looks at the modes: what the folder above keeps others from, they
@@ -30,7 +31,7 @@ func (h *Home) exposed() ([]string, error) {
 			}
 		}
 	}
-	err = errors.Join(h.statAll(secretFiles, look(0o066, "read or write")), h.statAll(trustedFiles, look(0o022, "write")))
+	err = errors.Join(h.statAll(slices.Concat(secretFiles, privateFiles), look(0o066, "read or write")), h.statAll(trustedFiles, look(0o022, "write")))
 	return exposed, err
 }
 

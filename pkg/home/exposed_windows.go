@@ -2,6 +2,7 @@ package home
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -19,7 +20,7 @@ var everybody = map[windows.WELL_KNOWN_SID_TYPE]string{
 // inherit the folder's unless somebody gave them another.
 func (h *Home) exposed() ([]string, error) {
 	var exposed []string
-	for _, name := range append([]string{"."}, secretFiles...) {
+	for _, name := range slices.Concat([]string{"."}, secretFiles, privateFiles) {
 		path := h.Path(name)
 		info, err := windows.GetNamedSecurityInfo(path, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
 		if err == windows.ERROR_FILE_NOT_FOUND || err == windows.ERROR_PATH_NOT_FOUND {

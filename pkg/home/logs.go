@@ -1,0 +1,72 @@
+package home
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// The runtime's own log, and that of the existing connector, which lies in the
+// home itself. Neither is part of an archive.
+const (
+	logsFolder   = "logs"
+	logFile      = "logs/connector.log"
+	olderLogFile = "logs.log"
+)
+
+// LogFile returns the path of the runtime's log file, which it makes if need
+// be, with its folder: both for the owner of the home alone. What is there and
+// is no ordinary file is refused, also a link: whoever may write to the home
+// must not choose which file of the machine a process of another account
+// writes to.
+func (h *Home) LogFile() (string, error) {
+	err := h.exclusively(func(root *os.Root) error {
+		if err := makeFolder(root, logsFolder); err != nil {
+			return cause(err)
+		}
+		info, err := root.Lstat(logFile)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return cause(err)
+		case !info.Mode().IsRegular(): // a pipe would block whoever opens it
+			return errors.New("it is not a regular file")
+		}
+		f, err := root.OpenFile(logFile, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return cause(err)
+		}
+		return cause(errors.Join(f.Chmod(0o600), adopt(root, f), f.Close()))
+	})
+	if err != nil {
+		return "", fmt.Errorf("make %s: %w", h.Path(logFile), err)
+	}
+	return h.Path(logFile), nil
+}
+
+// mostLogs bounds how many log files Logs names: the runtime keeps five.
+const mostLogs = 10
+
+// Logs names the log files in the home, with slashes: the runtime's, newest
+// last, and that of the existing connector.
+func (h *Home) Logs() []string {
+	var names []string
+	if _, err := os.Lstat(h.Path(olderLogFile)); err == nil {
+		names = append(names, olderLogFile)
+	}
+	entries, _ := os.ReadDir(h.Path(logsFolder)) // no folder, no logs
+	var own []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "connector") && strings.HasSuffix(e.Name(), ".log") {
+			own = append(own, path.Join(logsFolder, e.Name()))
+		}
+	}
+	// A log that was put aside has its day in its name, after a dash, which
+	// comes before the dot in the name of the one in use.
+	slices.Sort(own)
+	return append(names, own[max(0, len(own)-mostLogs):]...)
+}
