@@ -31,7 +31,7 @@ func (a *app) networkEnv(t *target) doctor.Network {
 	if path := t.config.Network.CAPath; path != "" {
 		n.Authorities = func() (string, error) {
 			_, count, err := trustCAs(path, t.config.Network.CAFile)
-			return fmt.Sprintf("%d CA certificates of %s are trusted besides the system's", count, path), err
+			return fmt.Sprintf("CA certificates besides the system's: %d, of %s", count, path), err
 		}
 	}
 	if t.tenant == "" {

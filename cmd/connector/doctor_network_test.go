@@ -116,7 +116,7 @@ func TestDoctorReachesATenant(t *testing.T) {
 	at(host, "SSL_CA_PATH="+cloud.CAFile()).expect(t,
 		expected{"network.dns", doctor.Passed, []string{"127.0.0.1 (tenant): an address"}},
 		expected{"network.dns-directory", doctor.Skipped, nil},
-		expected{"tls.authorities", doctor.Passed, []string{"1 CA certificates of "}},
+		expected{"tls.authorities", doctor.Passed, []string{"besides the system's: 1, of "}},
 		expected{"network.proxy", doctor.Passed, []string{"direct", host + " (tenant): direct, for no proxy is set", host + " (hub)"}},
 		expected{"network.tenant", doctor.Passed, []string{host + " answers GET /test within "}},
 		expected{"tls.tenant", doctor.Passed, []string{"TLS 1.3, issued by ", "trusted because of SSL_CA_PATH alone"}},
@@ -197,7 +197,7 @@ func TestDoctorJudgesCertificates(t *testing.T) {
 		}},
 		"unknown CA": {showing(t, ca, as), "", []expected{
 			{"network.tenant", doctor.Passed, []string{"tls.tenant"}},
-			{"tls.tenant", doctor.Failed, []string{`its certificate is signed by "lab test CA"`, "most likely a proxy or a firewall", `the CA "lab test CA" in SSL_CA_PATH (at an install: --ca-file)`}},
+			{"tls.tenant", doctor.Failed, []string{`its certificate is signed by "lab test CA"`, "a proxy or a firewall on the way opens TLS", `the CA "lab test CA" in SSL_CA_PATH (at an install: --ca-file)`}},
 			{"network.hub", doctor.Skipped, []string{"it needs tls.tenant, which failed"}},
 		}},
 		"expired": {showing(t, ca, expiring(-2)), trusting, []expected{

@@ -94,7 +94,7 @@ func TestDoctorBehindAProxyThatOpensTLS(t *testing.T) {
 		expected{"network.proxy", doctor.Passed, nil},
 		expected{"network.tenant", doctor.Passed, []string{"tls.tenant"}},
 		expected{"tls.tenant", doctor.Failed, []string{
-			`"lab test CA" is no public CA: most likely a proxy or a firewall on the way opens TLS`, "Have acme.example:443 exempted from TLS inspection", "--ca-file", "connector config set SSL_CA_PATH",
+			`"lab test CA" is no public CA: unless the tenant is a private one, a proxy or a firewall on the way opens TLS`, "Have acme.example:443 exempted from TLS inspection", "--ca-file", "connector config set SSL_CA_PATH",
 		}},
 		expected{"network.hub", doctor.Skipped, nil},
 	)

@@ -127,7 +127,7 @@ func TestTrustChecks(t *testing.T) {
 		{"good", "tls.tenant", chain(year, nil), Passed, `TLS 1.3, issued by "R11" (Let's Encrypt), until 2026-12-01`},
 		{"chain", "tls.tenant", chain(year, nil), Passed, `"acme.example", issued by "R11" (Let's Encrypt), 2025-12-01 to 2026-12-01, for acme.example`},
 		{"added", "tls.tenant", added, Passed, `trusted because of SSL_CA_PATH alone: "Corp Inspection CA" (Corp) is no CA of the system`},
-		{"opened", "tls.tenant", chain(corp, unknown), Failed, `"Corp Inspection CA" (Corp) is no public CA: most likely a proxy or a firewall`},
+		{"opened", "tls.tenant", chain(corp, unknown), Failed, `"Corp Inspection CA" (Corp) is no public CA: unless the tenant is a private one, a proxy or a firewall`},
 		{"opened: remedy", "tls.tenant", chain(corp, unknown), Failed, "Have acme.example:443 exempted from TLS inspection"},
 		{"old list", "tls.tenant", chain(year, unknown), Failed, "the name of a public CA"},
 		{"nameless", "tls.tenant", nameless, Failed, "nobody by name is no public CA"},

@@ -78,7 +78,7 @@ func (h Handshake) distrusted(o Outcome) Outcome {
 		said += "; that is the name of a public CA: the server does not send its whole chain, or this machine's CA certificates are old"
 		o.Remedy = "Bring this machine's CA certificates up to date, and let nothing on the way change the server's certificates."
 	case errors.As(h.Err, &authority):
-		said += fmt.Sprintf("; %s is no public CA: most likely a proxy or a firewall on the way opens TLS to look inside", root(h.Chain))
+		said += fmt.Sprintf("; %s is no public CA: unless the tenant is a private one, a proxy or a firewall on the way opens TLS to look inside", root(h.Chain))
 		o.Remedy = fmt.Sprintf("Have %s exempted from TLS inspection, or name the PEM file of the CA %s in SSL_CA_PATH (at an install: --ca-file).", h.Server, root(h.Chain))
 		o.Command = "connector config set SSL_CA_PATH FILE"
 	case errors.As(h.Err, &host):
