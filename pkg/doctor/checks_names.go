@@ -28,7 +28,7 @@ func probeNames(ctx context.Context, e *Env) Outcome {
 func probeDirectoryNames(ctx context.Context, e *Env) Outcome {
 	names := slices.DeleteFunc(slices.Clone(e.Network.Names), func(n Name) bool { return n.Role != "directory" })
 	if len(names) == 0 || e.Network.Lookup == nil {
-		return Skip("no directory is known; give --ldap-url URL")
+		return Skip("LDAP_URL names no server; give --ldap-url URL")
 	}
 	f := e.find(ctx, names)
 	if f.missing < len(names) {
