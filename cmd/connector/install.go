@@ -30,6 +30,7 @@ type installAnswers struct {
 	caFile, proxy, server   string
 	noService, dryRun       bool
 	nonInteractive, replace bool
+	gate                    gateFlags
 }
 
 func newInstallCommand(a *app) *cobra.Command {
@@ -37,13 +38,21 @@ func newInstallCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Redeem a ticket and install the connector",
-		Long: `It checks the ticket, the clock and the directory before it changes anything;
-then it does its steps, and undoes them if one fails. A second run changes
-nothing and says so. On a terminal it asks for what is missing; without one it
-ends with usage. With --output json each step is an event, one object a line.`,
+		Long: `It checks the ticket, the clock and the directory, and what doctor looks at,
+before it changes anything; then it does its steps, and undoes them if one
+fails. A check that blocks ends it with 3; one that warns is only shown. A
+second run changes nothing and says so. On a terminal it asks for what is
+missing; without one it ends with usage. With --output json each step is an
+event, one object a line.
+
+--skip and --waive take the ids of doctor's checks (connector doctor --list).
+time.tenant stands for the step check-clock, directory.bind for the step
+check-directory.`,
 		Example: `  connector install --no-service --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example \
     --ldap-bind-user svc@corp.example --ldap-bind-password-file password.txt
-  connector install --no-service --dry-run`,
+  connector install --no-service --dry-run
+  connector install --no-service --ticket-file ticket.txt --skip network.hub \
+    --waive "host.memory=grows in May@2026-05-31"`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := errors.Join(oneOf(cmd, "ticket", "ticket-file", "ticket-stdin"),
@@ -68,6 +77,7 @@ ends with usage. With --output json each step is an event, one object a line.`,
 	f.BoolVar(&o.noService, "no-service", false, "provision the home only; another program starts \"connector run\"")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")
+	o.gate.add(f)
 	f.BoolVar(&o.replace, "replace", false, "point an installed connector at another connection")
 	return cmd
 }
@@ -86,20 +96,24 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	if !o.noService {
 		return &hinted{usagef("this version registers no service"), "add --no-service, and let your service manager start \"connector run\""}
 	}
-	options, err := a.prepare(ctx, &o)
+	g, err := a.newGate(o.gate)
 	if err != nil {
 		return err
 	}
-	plan := install.New(options)
+	options, err := a.prepare(ctx, &o, g)
+	if err != nil {
+		return err
+	}
+	plan := g.over(install.New(options))
 	if o.dryRun {
 		for _, s := range plan {
-			if err := a.event(install.Event{Step: s, What: "planned"}); err != nil {
+			if err := a.event(install.Event{Step: s, What: "planned"}, g); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e) }) // a reader that has gone does not stop an install
+	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e, g) }) // a reader that has gone does not stop an install
 	result := installResult{Result: "installed", Home: options.Home.Dir(), Service: "none"}
 	var failed *install.StepError
 	switch {
@@ -136,14 +150,17 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	return err
 }
 
-// event tells of one step, as a line of JSON or on stderr.
-func (a *app) event(e install.Event) error {
+// event tells of one step, as a line of JSON or on stderr. That of the gate also
+// tells of its findings.
+func (a *app) event(e install.Event, g *gate) error {
 	text := ""
 	if e.Err != nil {
 		text = e.Err.Error()
 	}
 	if a.json() {
-		return a.line(map[string]string{"step": e.Step.Name, "says": e.Step.Says, "event": e.What, "error": text})
+		line := map[string]any{"step": e.Step.Name, "says": e.Step.Says, "event": e.What, "error": text}
+		g.tell(line)
+		return a.line(line)
 	}
 	paint := map[string]*color.Color{install.Did: color.New(color.FgGreen), install.Undone: color.New(color.FgYellow), install.Stuck: color.New(color.FgRed)}[e.What]
 	if paint == nil {
@@ -158,7 +175,7 @@ func (a *app) event(e install.Event) error {
 
 // prepare turns answers into the options of a plan. It asks the tenant and the
 // directory for defaults, and changes nothing.
-func (a *app) prepare(ctx context.Context, o *installAnswers) (install.Options, error) {
+func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.Options, error) {
 	var none install.Options
 	h, err := a.openHome()
 	if err != nil {
@@ -199,8 +216,9 @@ func (a *app) prepare(ctx context.Context, o *installAnswers) (install.Options, 
 		return none, err
 	}
 	p := newProvisioner(h, t)
+	g.home, g.transport, g.ticket, g.caPath = h, t, ticket, network.CAPath
 	return install.Options{
-		Provisioner: *p, Ticket: ticket, Config: c, Directory: a.checkDirectory(t),
+		Provisioner: *p, Ticket: ticket, Config: c, Directory: a.checkDirectory(t), Gate: g.check,
 		CA: ca, Mapper: profile.Default, Replace: o.replace,
 		Note: func(text string) { a.say("warning: %s", text) },
 	}, nil

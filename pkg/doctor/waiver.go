@@ -70,12 +70,15 @@ func newWaiver(id, reason, until string) (Waiver, error) {
 	return w, nil
 }
 
+// Holds reports whether the waiver has not expired.
+func (w Waiver) Holds(now time.Time) bool { return now.Before(w.Until.AddDate(0, 0, 1)) }
+
 // sortWaivers returns the waivers that hold, by check, and a note for each that
 // has expired. Of several for one check the one that holds longest counts.
 func sortWaivers(waivers []Waiver, now time.Time) (live map[ID]Waiver, notes []string) {
 	live = map[ID]Waiver{}
 	for _, w := range waivers {
-		if !now.Before(w.Until.AddDate(0, 0, 1)) {
+		if !w.Holds(now) {
 			notes = append(notes, fmt.Sprintf("the waiver of %s expired on %s and is ignored: %s", w.ID, w.Until.Format(time.DateOnly), w.Reason))
 		} else if w.Until.After(live[w.ID].Until) {
 			live[w.ID] = w

@@ -27,9 +27,14 @@ type Options struct {
 	// Directory proves that the candidate can search the directory. It gets
 	// the bind password in clear, because there may be no key pair yet.
 	Directory func(ctx context.Context, candidate config.Config) error
-	CA        []byte // authorities to trust besides the system's, PEM; nil: none
-	Mapper    string // the script for a home that has none
-	Replace   bool   // the home may be pointed at another connection
+	// Gate looks at the machine and the network as the candidate will need
+	// them, once ticket, clock and directory have been asked and before
+	// anything is changed; nil: nobody does. It gets the authorities of CA by
+	// their place in the home, where they may not lie yet.
+	Gate    func(ctx context.Context, candidate config.Config) error
+	CA      []byte // authorities to trust besides the system's, PEM; nil: none
+	Mapper  string // the script for a home that has none
+	Replace bool   // the home may be pointed at another connection
 	// Note learns what the operator should know although nothing failed; nil:
 	// nobody does.
 	Note func(text string)
@@ -69,7 +74,7 @@ func New(o Options) Plan {
 	// None: there is nothing to bring back.
 	before, _ := os.ReadFile(o.Home.Path("config.json"))
 	beforeCA, _ := os.ReadFile(o.Home.Path("ca", caName))
-	return Plan{
+	plan := Plan{
 		{Name: "redeem-ticket", Says: "Redeem the ticket", Check: true,
 			Do: func(ctx context.Context) (err error) {
 				if conn, err = o.Tenant.Connection(ctx, o.Ticket); err != nil {
@@ -89,6 +94,8 @@ func New(o Options) Plan {
 			Do: o.checkClock},
 		{Name: "check-directory", Says: "Bind to the directory and search it", Check: true,
 			Do: func(ctx context.Context) error { return o.Directory(ctx, c) }},
+		{Name: "check", Says: "Check this machine and the network", Check: true,
+			Do: func(ctx context.Context) error { return o.Gate(ctx, c) }},
 		{Name: "create-home", Says: "Create the home " + o.Home.Dir(),
 			Done: func(context.Context) (bool, error) { return o.Home.Exists(), nil },
 			Do:   func(context.Context) error { made = true; return o.Home.Create() },
@@ -163,6 +170,7 @@ func New(o Options) Plan {
 			Done: func(context.Context) (bool, error) { return o.same(c) },
 			Do:   func(context.Context) error { return o.Home.SaveConfig(c) }},
 	}
+	return slices.DeleteFunc(plan, func(s Step) bool { return s.Name == "check" && o.Gate == nil })
 }
 
 // watchSending returns a context whose request sets sent as soon as there is a

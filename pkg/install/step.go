@@ -78,6 +78,24 @@ func (p Plan) Apply(ctx context.Context, say func(Event)) (changed bool, err err
 	return did.changes(), nil
 }
 
+// Excuse returns the plan whose checks fail only when excused says no to their
+// error.
+func (p Plan) Excuse(excused func(ctx context.Context, s Step, err error) bool) Plan {
+	plan := slices.Clone(p)
+	for i, s := range p {
+		if !s.Check {
+			continue
+		}
+		plan[i].Do = func(ctx context.Context) error {
+			if err := s.Do(ctx); err != nil && !excused(ctx, s, err) {
+				return err
+			}
+			return nil
+		}
+	}
+	return plan
+}
+
 // changes reports whether p does more than look.
 func (p Plan) changes() bool {
 	return slices.ContainsFunc(p, func(s Step) bool { return !s.Check })
