@@ -24,7 +24,8 @@ func (a *app) directoryEnv(t *target) doctor.Directory {
 	}
 	t.later(func() { _ = i.Close() }) // nothing was left to send
 	env := doctor.Directory{
-		GSSAPI: t.config.Directory.BindMethod == "gssapi",
+		GSSAPI:  t.config.Directory.BindMethod == "gssapi",
+		Records: i.Records,
 		Servers: func(ctx context.Context) ([]doctor.Server, error) {
 			sites, err := i.Servers(ctx)
 			servers := make([]doctor.Server, len(sites))
@@ -41,7 +42,8 @@ func (a *app) directoryEnv(t *target) doctor.Directory {
 		About: func(ctx context.Context, s doctor.Server) (doctor.About, error) {
 			about, err := i.About(ctx, s.URL)
 			return doctor.About{
-				Kind: about.Preset, Vendor: about.Vendor, Base: about.BaseDN, StartTLS: about.StartTLS, Time: about.Time, Read: about.Read,
+				Kind: about.Preset, Vendor: about.Vendor, Bases: about.Bases, Holds: about.Holds(t.config.Directory.BaseDN),
+				StartTLS: about.StartTLS, Time: about.Time, Read: about.Read,
 			}, err
 		},
 		InClear: func(ctx context.Context, s doctor.Server) (bool, error) { return i.InClear(ctx, s.URL) },

@@ -152,6 +152,10 @@ func TestDoctorFindsAnOpenDirectory(t *testing.T) {
 	if status != exitWarned {
 		t.Errorf("status %d", status)
 	}
+	all, _ = askDirectory(t, ofSlapd(t, server).but("LDAP_BASE", "dc=other,dc=test"))
+	judged(t, "another base", all, map[doctor.ID]string{
+		"directory.rootdse": "failed does not say that it holds dc=other", "directory.search": "failed", "directory.anonymous": "passed",
+	})
 }
 
 func TestDoctorAsksSamba(t *testing.T) {
@@ -164,7 +168,7 @@ func TestDoctorAsksSamba(t *testing.T) {
 	all, status := askDirectory(t, well)
 	judged(t, "well", all, map[doctor.ID]string{
 		"directory.signing": "passed already insists", "directory.referrals": "passed 3 references", "directory.clock": "passed apart",
-		"account.rights": "passed", "directory.users": "passed", "directory.groups": "passed",
+		"account.rights": "passed", "directory.users": "passed", "directory.groups": "passed", "directory.rootdse": "passed samba",
 	})
 	if status != exitOK {
 		t.Errorf("status %d", status)

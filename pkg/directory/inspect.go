@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"time"
 
 	"ad-ldap-connector/pkg/identity"
@@ -45,6 +46,25 @@ func (i *Inspector) Servers(ctx context.Context) ([]Site, error) {
 		sites = append(sites, Site{URL: s.url, TLS: s.tls != nil, Loopback: loopback(s.host)})
 	}
 	return sites, nil
+}
+
+// Records returns the servers that DNS names for the domains of srv:// and
+// srvs://, and which domains these are: none where the servers are configured.
+func (i *Inspector) Records(ctx context.Context) (domains, urls []string, err error) {
+	for _, src := range i.c.roster.sources {
+		if src.domain == "" {
+			continue
+		}
+		domains = append(domains, src.domain)
+		places, err := i.c.placesOf(ctx, src)
+		if err != nil {
+			return domains, nil, err
+		}
+		for _, p := range places {
+			urls = append(urls, p.url)
+		}
+	}
+	return domains, urls, nil
 }
 
 // listed returns the servers in order of preference.
@@ -117,8 +137,19 @@ func (i *Inspector) Peer(ctx context.Context, url string) (Peer, error) {
 type About struct {
 	Server
 
-	Time time.Time // in whole seconds; zero when it does not say
-	Read time.Time // when that was, by this machine's clock
+	Bases []string  // all DNs below which it holds entries
+	Time  time.Time // in whole seconds; zero when it does not say
+	Read  time.Time // when that was, by this machine's clock
+}
+
+// Holds reports whether dn is at or below one of Bases. One that cannot be
+// compared is held to be.
+func (a About) Holds(dn string) bool {
+	d, err := ldap.ParseDN(dn)
+	return err != nil || len(a.Bases) == 0 || slices.ContainsFunc(a.Bases, func(base string) bool {
+		b, err := ldap.ParseDN(base)
+		return err != nil || atOrBelow(b, d)
+	})
 }
 
 // About reads what a server says of itself to anybody. One that says nothing to
@@ -142,6 +173,7 @@ func (i *Inspector) About(ctx context.Context, url string) (About, error) {
 		return About{}, fault("read the root DSE", s.url, err)
 	}
 	about.Server, about.Read = describeServer(dse), i.c.o.Now()
+	about.Bases = dse.GetEqualFoldAttributeValues("namingContexts")
 	// Active Directory's clock, and Samba's (MS-ADTS, section 3.1.1.3.2.7).
 	if now, err := time.Parse("20060102150405.0Z", dse.GetEqualFoldAttributeValue("currentTime")); err == nil {
 		about.Time = now

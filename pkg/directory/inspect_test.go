@@ -170,3 +170,39 @@ func TestInspectSamba(t *testing.T) {
 		t.Errorf("anonymous: %v, %v", open, err)
 	}
 }
+
+func TestInspectRecords(t *testing.T) {
+	dns := lab.DNS(t, lab.SRV{Host: "dc1", Port: 389}, lab.SRV{Host: "dc2", Port: 389, Priority: 10})
+	records := func(urls ...string) ([]string, []string, error) {
+		i := inspector(t, directory.Options{URLs: urls, BaseDN: "DC=corp,DC=test", Resolver: dns.Resolver}, nil)
+		return i.Records(t.Context())
+	}
+	domains, found, err := records("srvs://lab.test")
+	if want := []string{"ldaps://dc1.lab.test:636", "ldaps://dc2.lab.test:636"}; err != nil || !slices.Equal(domains, []string{"lab.test"}) || !slices.Equal(found, want) {
+		t.Errorf("%v, %v, %v", domains, found, err)
+	}
+	if _, _, err := records("srv://other.test"); err == nil || !strings.Contains(err.Error(), "_ldap._tcp.other.test") {
+		t.Errorf("a domain without records: %v", err)
+	}
+	if domains, found, err := records("ldap://dc1.corp.test"); err != nil || len(domains)+len(found) > 0 {
+		t.Errorf("a server: %v, %v, %v", domains, found, err)
+	}
+}
+
+func TestAboutHolds(t *testing.T) {
+	about := directory.About{Bases: []string{"DC=corp,DC=test", "not a DN"}}
+	for dn, want := range map[string]bool{"dc=CORP, dc=test": true, "OU=x,DC=corp,DC=test": true, "DC=test": true} {
+		if got := about.Holds(dn); got != want {
+			t.Errorf("%s: %v", dn, got)
+		}
+	}
+	about.Bases = about.Bases[:1]
+	for dn, want := range map[string]bool{"OU=x,DC=corp,DC=test": true, "DC=test": false, "DC=xcorp,DC=test": false, "not a DN": true} {
+		if got := about.Holds(dn); got != want {
+			t.Errorf("%s: %v", dn, got)
+		}
+	}
+	if !(directory.About{}).Holds("DC=test") {
+		t.Error("a silent server holds nothing")
+	}
+}

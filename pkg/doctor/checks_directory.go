@@ -14,7 +14,14 @@ var directoryChecks = slices.Concat(serverChecks, contentChecks, accountChecks)
 
 var serverChecks = []Check{
 	{
+		ID: "directory.srv", Title: "The domain's DNS records name its servers", Severity: Blocks,
+		Probe:   probeRecords,
+		Remedy:  "Let this machine ask the DNS servers of the domain, or name the servers in LDAP_URL.",
+		Command: "connector config set LDAP_URL ldaps://dc1.corp.example",
+	},
+	{
 		ID: "directory.reach", Title: "A server of the directory can be reached", Severity: Blocks,
+		Needs:   []ID{"directory.srv"},
 		Probe:   probeReach,
 		Remedy:  "Open the way from this machine to the directory's port, 389 or 636, or correct LDAP_URL.",
 		Command: "connector config set LDAP_URL ldaps://dc1.corp.example",
@@ -55,6 +62,13 @@ var serverChecks = []Check{
 		Needs:  []ID{"tls.directory"},
 		Probe:  probeAnonymous,
 		Remedy: "Let nobody search the directory who has not bound; the connector needs no such right.",
+	},
+	{
+		ID: "directory.rootdse", Title: "The directory holds the base DN, by its own account", Severity: Warns,
+		Needs:   []ID{"tls.directory"},
+		Probe:   probeRootDSE,
+		Remedy:  "Set LDAP_BASE to a DN at or below one of those that are named.",
+		Command: "connector config set LDAP_BASE DC=corp,DC=example",
 	},
 	{
 		ID: "directory.clock", Title: "The directory's clock agrees with this machine's", Severity: Warns,
@@ -98,6 +112,46 @@ func urls(servers []Server) string {
 		names[i] = s.URL
 	}
 	return strings.Join(names, ", ")
+}
+
+func probeRecords(ctx context.Context, e *Env) Outcome {
+	if e.Directory.Records == nil {
+		return Skip(noDirectory)
+	}
+	At(ctx, "the SRV records of %s", strings.Join(e.Config.Directory.URLs, ", "))
+	domains, found, err := e.Directory.Records(ctx)
+	switch {
+	case err != nil:
+		return failure(err)
+	case len(domains) == 0:
+		return Skip("LDAP_URL names the servers themselves")
+	}
+	return Pass(strings.Join(found, ", "))
+}
+
+func probeRootDSE(ctx context.Context, e *Env) Outcome {
+	if e.Directory.About == nil {
+		return Skip(noDirectory)
+	}
+	good, _, err := e.Directory.reached(ctx)
+	if err != nil || len(good) == 0 {
+		return Skip("no server could be asked")
+	}
+	At(ctx, "the root DSE of %s", good[0].URL)
+	about, err := e.Directory.About(ctx, good[0])
+	kind := strings.TrimSpace(about.Kind + " " + about.Vendor)
+	switch {
+	case err != nil:
+		return failure(err)
+	case len(about.Bases) == 0:
+		return Skip("the server says nothing of itself to strangers")
+	case !about.Holds && e.Config.Directory.BaseDN != "":
+		return Outcome{
+			Status: Failed, Observed: strings.Join(about.Bases, "; "), Required: e.Config.Directory.BaseDN,
+			Detail: good[0].URL + " does not say that it holds " + e.Config.Directory.BaseDN,
+		}
+	}
+	return Pass(strings.TrimSpace(kind + ", " + strings.Join(about.Bases, "; ")))
 }
 
 func probeReach(ctx context.Context, e *Env) Outcome {

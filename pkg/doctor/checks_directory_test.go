@@ -24,11 +24,12 @@ func (e hinting) Hint() string  { return e.hint }
 func well() Env {
 	servers := []Server{{URL: "ldaps://dc1", TLS: true}, {URL: "ldaps://dc2", TLS: true}}
 	e := Env{Now: func() time.Time { return noon }, Directory: Directory{
+		Records: func(context.Context) ([]string, []string, error) { return nil, nil, nil },
 		Servers: func(context.Context) ([]Server, error) { return servers, nil },
 		Reach:   func(_ context.Context, s Server) (string, error) { return "192.0.2.1:636", nil },
 		Peer:    func(context.Context, Server) (Peer, error) { return lasting(90), nil },
 		About: func(context.Context, Server) (About, error) {
-			return About{Kind: "ad", StartTLS: true, Time: noon, Read: noon.Add(time.Second)}, nil
+			return About{Kind: "ad", Bases: []string{"DC=corp,DC=example", "CN=Configuration"}, Holds: true, StartTLS: true, Time: noon, Read: noon.Add(time.Second)}, nil
 		},
 		Bind:      func(context.Context, Server) error { return nil },
 		Anonymous: func(context.Context, Server) (bool, error) { return false, nil },
@@ -90,7 +91,22 @@ func TestDirectoryServerChecks(t *testing.T) {
 	unresolved := func(e *Env) {
 		e.Directory.Servers = func(context.Context) ([]Server, error) { return nil, errors.New("no SRV records") }
 	}
+	records := func(urls []string, err error) func(*Env) {
+		return func(e *Env) {
+			e.Directory.Records = func(context.Context) ([]string, []string, error) { return []string{"corp.example"}, urls, err }
+		}
+	}
 	try(t, []trial{
+		{"named", "directory.srv", but(records([]string{"ldap://dc1:389", "ldap://dc2:389"}, nil)), Passed, "ldap://dc1:389, ldap://dc2:389"},
+		{"none", "directory.srv", but(records(nil, errors.New("there are no records _ldap._tcp.corp.example"))), Failed, "no records _ldap._tcp.corp.example"},
+		{"configured", "directory.srv", well(), Skipped, "the servers themselves"},
+
+		{"holds it", "directory.rootdse", well(), Passed, "ad, DC=corp,DC=example; CN=Configuration"},
+		{"holds another", "directory.rootdse", but(about(About{Bases: []string{"DC=other"}}, nil)), Failed, "does not say that it holds DC=corp,DC=example"},
+		{"silent", "directory.rootdse", but(about(About{}, nil)), Skipped, "to strangers"},
+		{"broken", "directory.rootdse", but(about(About{}, refused)), Failed, "connection refused"},
+		{"unreachable", "directory.rootdse", but(only()), Skipped, "no server"},
+
 		{"all", "directory.reach", well(), Passed, "ldaps://dc1, ldaps://dc2"},
 		{"one", "directory.reach", but(only("ldaps://dc2")), Passed, "ldaps://dc2"},
 		{"none", "directory.reach", but(only()), Failed, "connection refused"},

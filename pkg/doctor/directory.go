@@ -14,6 +14,9 @@ type Directory struct {
 	// password or a certificate.
 	GSSAPI bool
 
+	// Records returns the domains of srv:// and srvs://, and the servers that
+	// their DNS records name; no domain where the servers are configured.
+	Records func(context.Context) (domains, urls []string, err error)
 	// Servers returns the servers in the order in which they are tried; those
 	// behind srv:// as DNS names them at this moment.
 	Servers func(context.Context) ([]Server, error)
@@ -67,7 +70,8 @@ type Peer struct {
 type About struct {
 	Kind     string    // ad, samba, openldap, ...; "" when it is none that is known
 	Vendor   string    // in its own words; may be empty
-	Base     string    // where its entries are; may be empty
+	Bases    []string  // the DNs below which it holds entries; none when it does not say
+	Holds    bool      // whether the base DN is at or below one of these
 	StartTLS bool      // whether it offers that
 	Time     time.Time // its clock; zero when it does not say
 	Read     time.Time // when that was, by this machine's clock
