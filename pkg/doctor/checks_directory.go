@@ -21,7 +21,7 @@ var serverChecks = []Check{
 	},
 	{
 		ID: "directory.reach", Title: "A server of the directory can be reached", Severity: Blocks,
-		Needs:   []ID{"directory.srv"},
+		Needs:   []ID{"network.dns-directory", "directory.srv"},
 		Probe:   probeReach,
 		Remedy:  "Open the way from this machine to the directory's port, 389 or 636, or correct LDAP_URL.",
 		Command: "connector config set LDAP_URL ldaps://dc1.corp.example",
