@@ -83,7 +83,7 @@ func newCommand(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newRunCommand(a), newStatusCommand(a),
 		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
-		newExportCommand(a), newImportCommand(a), newConfigCommand(a),
+		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newSupportCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),
 	)
 	cmd.SetHelpCommand(newHelpCommand(a))

@@ -50,6 +50,7 @@ func TestScript(t *testing.T) {
 			"perm":          checkPerm,
 			"waithealth":    waitHealth,
 			"exits":         exits,
+			"unpack":        unpackScript,
 		},
 	})
 }
