@@ -81,3 +81,63 @@ func TestLogFileOnAFullDisk(t *testing.T) {
 		t.Errorf("%d lines on stderr, want 2: %s", n, said.String())
 	}
 }
+
+// TestLogFileInAReadOnlyHome logs where nothing can be written.
+func TestLogFileInAReadOnlyHome(t *testing.T) {
+	disk := smallDisk(t, "1m")
+	h, err := home.Open(filepath.Join(disk, "home"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Create(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	var said transcript
+	f, log := fileLog(h, &said, time.Millisecond)
+	lab.Eventually(t, "a warning", func() bool {
+		log.Info("lost")
+		return said.String() != ""
+	})
+	for range 100 {
+		log.Info("lost")
+	}
+	f.Close()
+	if text := said.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "read-only file system") {
+		t.Errorf("it said %s", text)
+	}
+}
+
+// TestSupportOnAFullDisk writes an archive where there is no room for it.
+func TestSupportOnAFullDisk(t *testing.T) {
+	disk := smallDisk(t, "1m")
+	free := fillDisk(t, disk)
+	a, _ := supportHome(t)
+	name := filepath.Join(disk, "case.zip")
+	said, err := runSupport(t, a, "--file", name)
+	if exitCode(err, false) != exitFault || !strings.Contains(said, "no space left") {
+		t.Errorf("%v: %s", err, said)
+	}
+	left, err := os.ReadDir(disk)
+	if err != nil || len(left) != 1 || left[0].Name() != "ballast" {
+		t.Errorf("it left %v, %v", left, err)
+	}
+	free()
+	if said, err := runSupport(t, a, "--file", name); err != nil {
+		t.Errorf("with room: %v: %s", err, said)
+	}
+	// Over the old one on a full disk: the old one stays.
+	before, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillDisk(t, disk)
+	if said, err := runSupport(t, a, "--file", name, "--force"); err == nil {
+		t.Errorf("it was written: %s", said)
+	}
+	if after, err := os.ReadFile(name); err != nil || string(after) != string(before) {
+		t.Errorf("the former archive is %d bytes, %v", len(after), err)
+	}
+}

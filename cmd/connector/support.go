@@ -152,6 +152,9 @@ func (e *leakError) Error() string {
 func (e *leakError) Hint() string {
 	var flags []string
 	for _, l := range e.leaks {
+		if l.File == manifestFile {
+			return "a secret that is an ordinary word or a name is in every such archive: give it another value"
+		}
 		if flag := "--leave-out " + l.File; !slices.Contains(flags, flag) {
 			flags = append(flags, flag)
 		}

@@ -68,6 +68,20 @@ func fmtLeaks(leaks []leak) string {
 	return strings.Join(all, "; ")
 }
 
+// TestShapesTakeLittleTime has texts that are one value after the other, as a
+// user may type them into a name. What grows with the square of their length
+// would take minutes.
+func TestShapesTakeLittleTime(t *testing.T) {
+	for _, text := range []string{
+		"token=", "token=aaaaaaaaaaaaaaaa=", "eyJ-", "eyJaaaaaaaa.eyJ", "authorization=", "bearer ", "cookie:a=", "a://", "a://b:", "/p/ad/........", "\\n", "secret secret_",
+	} {
+		long := strings.Repeat(text, (256<<10)/len(text))
+		var s scanner
+		s.learnText("planted", "tokentokentoken")
+		s.scan("log", []byte(long), 0) // the test's own time limit is the judge
+	}
+}
+
 // TestScannerFindsForms hides a secret in each of the ways that programs write
 // texts, and in pieces.
 func TestScannerFindsForms(t *testing.T) {

@@ -19,6 +19,8 @@ import (
 )
 
 // What a scanner knows a secret by, in the words of its reports.
+//
+//nolint:gosec // these are the names of settings
 var secretKinds = map[string]string{
 	"PROVISIONING_TICKET": "the ticket", "TENANT_SIGNING_KEY": "the signing key", "LDAP_BIND_PASSWORD": "the service account's password",
 	"LDAP_BIND_CREDENTIALS": "LDAP_BIND_CREDENTIALS", "SESSION_SECRET": "the session secret", "SSL_PFX": "the PFX file",

@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
-// A shape is what keys and tokens of a kind look like, whoever's they are.
+// A shape is what keys and tokens of a kind look like, whoever's they are. Where
+// values are without an end the pattern takes the beginning, since a text from
+// outside may be one value after the other.
 type shape struct {
 	kind    string
 	hint    string         // a text that is in all of them, in lower case; "" = none
-	pattern *regexp.Regexp // its last group is the value
+	pattern *regexp.Regexp // its first group is the value, or begins it
 	secret  func(value []byte) bool
 }
 
@@ -19,22 +21,22 @@ var shapes = []shape{
 	{"a JSON web token", "eyj", regexp.MustCompile(`\b(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]*)`), anything},
 	{
 		"an Authorization header", "authorization",
-		regexp.MustCompile(`(?i)authorization["'\\]{0,4}[ \t]{0,4}[:=][ \t"'\\\[]{0,6}([a-z]{0,12}[ \t]{0,4}[A-Za-z0-9+/=._~-]{6,})`), unmasked,
+		regexp.MustCompile(`(?i)authorization["'\\]{0,4}[ \t]{0,4}[:=][ \t"'\\\[]{0,6}([a-z]{0,12}[ \t]{0,4}[A-Za-z0-9+/=._~-]{6})`), unmasked,
 	},
-	{"a bearer token", "bearer", regexp.MustCompile(`(?i)\bbearer[ \t]{1,4}([A-Za-z0-9+/=._~-]{12,})`), coded},
-	{"a basic credential", "basic", regexp.MustCompile(`(?i)\bbasic[ \t]{1,4}([A-Za-z0-9+/=]{12,})`), coded},
-	{"a negotiate token", "negotiate", regexp.MustCompile(`(?i)\bnegotiate[ \t]{1,4}([A-Za-z0-9+/=]{20,})`), coded},
-	{"a cookie", "cookie", regexp.MustCompile(`(?i)\bcookie["'\\]{0,4}[:=][ \t"'\\]{0,6}[A-Za-z0-9_.-]{1,60}=([^\s;"']{12,})`), random},
+	{"a bearer token", "bearer", regexp.MustCompile(`(?i)\bbearer[ \t]{1,4}([A-Za-z0-9+/=._~-]{12})`), coded},
+	{"a basic credential", "basic", regexp.MustCompile(`(?i)\bbasic[ \t]{1,4}([A-Za-z0-9+/=]{12})`), coded},
+	{"a negotiate token", "negotiate", regexp.MustCompile(`(?i)\bnegotiate[ \t]{1,4}([A-Za-z0-9+/=]{20})`), coded},
+	{"a cookie", "cookie", regexp.MustCompile(`(?i)\bcookie["'\\]{0,4}[:=][ \t"'\\]{0,6}[A-Za-z0-9_.-]{1,60}=([^\s;"']{12})`), random},
 	{"a URL with a password", "://", regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s/@:"'<>\\]*:([^\s/@"'<>\\]+)@`), unmasked},
-	{"a ticket", "/p/ad/", regexp.MustCompile(`/p/ad/([A-Za-z0-9._~-]{8,})`), unmasked},
+	{"a ticket", "/p/ad/", regexp.MustCompile(`/p/ad/([A-Za-z0-9._~-]{8})`), unmasked},
 	{
 		"a key or token after its name", "",
 		regexp.MustCompile(`(?i)(?:passw(?:or)?d|passphrase|\bpwd|secret|token|credentials?|api_?key|private_?key|signing_?key|client_?key)` +
-			`[A-Za-z0-9_]{0,20}["'\\]{0,4}(?:[ \t]{0,4}[:=][ \t"'\\]{0,6}|[ \t]{1,4})([A-Za-z0-9+/_=~.-]{16,})`), random,
+			`[A-Za-z0-9_]{0,20}["'\\]{0,4}(?:[ \t]{0,4}[:=][ \t"'\\]{0,6}|[ \t]{1,4})([A-Za-z0-9+/_=~.-]{16})`), random,
 	},
 }
 
-// find calls found with each place that has this shape, until it returns false.
+// find calls found with the first place that has this shape.
 func (s *shape) find(text []byte, found func(at int, kind string) bool) {
 	if s.hint != "" && !containsFold(text, s.hint) {
 		return
@@ -44,11 +46,23 @@ func (s *shape) find(text []byte, found func(at int, kind string) bool) {
 		if m == nil {
 			return
 		}
-		if s.secret(text[from+m[2]:from+m[3]]) && !found(from+m[0], s.kind) {
+		if s.secret(value(text, from+m[2], from+m[3])) {
+			found(from+m[0], s.kind)
 			return
 		}
 		from += max(m[2], m[0]+1) // a value may be another's name
 	}
+}
+
+// longValue is as much of a value as it takes to judge it.
+const longValue = 256
+
+// value returns text[from:to] with what belongs to it.
+func value(text []byte, from, to int) []byte {
+	for to < len(text) && to-from < longValue && (isWord(text[to]) || strings.IndexByte("+/_=~.-", text[to]) >= 0) {
+		to++
+	}
+	return text[from:to]
 }
 
 // containsFold is bytes.Contains for a lower-case ASCII needle in any case.

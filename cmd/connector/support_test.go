@@ -290,3 +290,43 @@ func TestSupportIsBounded(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 }
+
+// TestSupportWritesWholeOrNot covers the ways in which a file gets its name.
+func TestSupportWritesWholeOrNot(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "case.zip")
+	if err := writeWhole(name, []byte("one"), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeWhole(name, []byte("two"), false); err == nil || !strings.HasSuffix(err.Error(), "it exists already") {
+		t.Errorf("%v", err)
+	}
+	if data, _ := os.ReadFile(name); string(data) != "one" {
+		t.Errorf("%q", data)
+	}
+	if err := writeWhole(name, []byte("three"), true); err != nil {
+		t.Error(err)
+	}
+	info, err := os.Stat(name)
+	if err != nil || filepath.Separator == '/' && info.Mode() != 0o600 || info.Size() != 5 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := occupied(dir, true); err == nil {
+		t.Error("a folder can be written over")
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("%v", left)
+	}
+}
+
+// TestSupportSecretThatIsAWord has a password that no archive can be without.
+func TestSupportSecretThatIsAWord(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"LDAP_BIND_PASSWORD": "connector"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, err := runSupport(t, &app{stdin: strings.NewReader(""), home: dir}, "--file", filepath.Join(t.TempDir(), "case.zip"))
+	if exitCode(err, false) != exitFault || !strings.Contains(said, "an ordinary word") {
+		t.Errorf("%v: %s", err, said)
+	}
+}

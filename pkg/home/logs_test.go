@@ -50,7 +50,7 @@ func TestLogFile(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		return
 	}
-	if err := errors.Join(os.Chmod(h.Dir(), 0o755), os.Chmod(h.Path("logs"), 0o755), os.Chmod(h.Path(logFile), 0o644)); err != nil { //nolint:gosec // that is what is tried
+	if err := errors.Join(os.Chmod(h.Dir(), 0o755), os.Chmod(h.Path("logs"), 0o755), os.Chmod(h.Path(logFile), 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := h.Exposed(); err != nil || len(got) != 2 || !strings.Contains(got[0], "logs: others can read") || !strings.Contains(got[1], "connector.log: others can read") {

@@ -30,7 +30,7 @@ func (h *Home) List(most int) (all []Listed, more bool, err error) {
 		case err != nil && name == ".":
 			return err
 		case err != nil || name == ".":
-			return nil // it was listed before it was entered
+			return nil //nolint:nilerr // it was listed before it was entered
 		case len(all) == most:
 			more = true
 			return fs.SkipAll
@@ -85,14 +85,12 @@ func (h *Home) tail(name string, limit int) (t Tail, err error) {
 	defer func() { _ = f.Close() }() // read only
 	t.Size = info.Size()
 	skip := max(0, t.Size-int64(limit))
-	var last byte // before Data
+	whole := true // Data begins with a line
 	buf := make([]byte, 64<<10)
 	for left := skip; left > 0; { // read and not only passed over, for the number of lines
 		n, err := f.Read(buf[:min(left, int64(len(buf)))])
-		if n > 0 {
-			t.Lines += bytes.Count(buf[:n], []byte{'\n'})
-			last = buf[n-1]
-		}
+		t.Lines += bytes.Count(buf[:n], []byte{'\n'})
+		whole = bytes.HasSuffix(buf[:n], []byte{'\n'})
 		if left -= int64(n); err != nil {
 			return t, err
 		}
@@ -100,7 +98,7 @@ func (h *Home) tail(name string, limit int) (t Tail, err error) {
 	if t.Data, err = io.ReadAll(io.LimitReader(f, int64(limit))); err != nil {
 		return t, err
 	}
-	if skip > 0 && last != '\n' {
+	if !whole {
 		if end := bytes.IndexByte(t.Data, '\n'); end >= 0 {
 			t.Data, t.Lines = t.Data[end+1:], t.Lines+1
 		}
