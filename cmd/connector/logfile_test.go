@@ -180,8 +180,8 @@ func TestLogFileIsPutAside(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	names := h.Logs()
-	if len(names) != 3 || names[2] != "logs/connector.log" {
+	names, err := h.Logs()
+	if err != nil || len(names) != 3 || names[2] != "logs/connector.log" {
 		t.Fatalf("%q", names)
 	}
 	for _, name := range names {

@@ -82,7 +82,7 @@ func (a *app) support(ctx context.Context, o supportAnswers) error {
 		return err
 	}
 	var s scanner
-	s.learn(a, t)
+	b.manifest.Notes = append(b.manifest.Notes, s.learn(a, t)...)
 	archive, leaks, err := b.pack(&s)
 	if err != nil {
 		return err

@@ -47,10 +47,14 @@ func (a *app) collect(ctx context.Context, b *supportArchive, t *target, o suppo
 		b.note("the home could not be opened; config.json says why")
 		return nil
 	}
-	for _, name := range t.home.Logs() {
+	logs, err := t.home.Logs()
+	for _, name := range logs {
 		b.addLog(t.home, name)
 	}
-	if len(t.home.Logs()) == 0 {
+	switch {
+	case err != nil:
+		b.note("%s", oneLine(err.Error()))
+	case len(logs) == 0:
 		b.note("there are no log files in %s", t.home.Dir())
 	}
 	b.note("the service manager's own log, such as the journal of systemd, is not in here")

@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"html"
+	"io/fs"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -44,8 +46,9 @@ var jsonSetting = regexp.MustCompile(`"((?:[^"\\]|\\.){1,200})"[ \t\r\n]*:[ \t\r
 
 // learn has the scanner look for all that the home of t knows and keeps to
 // itself: the configuration's secrets, what is sealed in it, the keys, and
-// former ones under backups/.
-func (s *scanner) learn(a *app, t *target) {
+// former ones under backups/. It returns what it could not get at, so that it is
+// said what was not looked for.
+func (s *scanner) learn(a *app, t *target) (unknown []string) {
 	s.learnPublic(t)
 	for _, k := range config.Keys() {
 		v, _ := t.config.Get(k.Name)
@@ -63,12 +66,19 @@ func (s *scanner) learn(a *app, t *target) {
 	s.learnTicket(t.ticket.Reveal())
 	s.learnTicket(a.env("CONNECTOR_TICKET"))
 	if t.home == nil {
-		return
+		return nil
 	}
-	if password, err := bindPassword(t.home, t.config); err == nil { // else doctor says what is wrong
-		s.learnText(secretKinds["LDAP_BIND_PASSWORD"], password)
+	miss := func(err error) {
+		if err != nil {
+			unknown = append(unknown, "secrets that could not be read were not looked for: "+t.secrets.hide(oneLine(err.Error())))
+		}
 	}
-	for name, data := range t.home.Secretive() {
+	password, err := bindPassword(t.home, t.config)
+	miss(err)
+	s.learnText(secretKinds["LDAP_BIND_PASSWORD"], password)
+	files, err := t.home.Secretive()
+	miss(err)
+	for name, data := range files {
 		if strings.HasSuffix(name, ".json") {
 			s.learnJSON(data)
 		} else {
@@ -82,13 +92,16 @@ func (s *scanner) learn(a *app, t *target) {
 		}
 		data, err := t.home.File(file.name)
 		switch {
-		case err != nil: // nor can it be in a log
+		case errors.Is(err, fs.ErrNotExist): // doctor says so
+		case err != nil:
+			miss(err)
 		case file.kind != "":
 			s.learnOctets(file.kind, data)
 		default:
 			s.learnKeys(data)
 		}
 	}
+	return unknown
 }
 
 // learnPublic notes the certificates: a private key has the public one in it.
@@ -224,6 +237,12 @@ func (s *scanner) learnText(kind, secret string) {
 		s.add(kind, []byte(form))
 	}
 	s.learnEncoded(kind, []byte(secret))
+	// Of a long one a part is enough, where it is a key and no words.
+	for i := 0; len(secret) >= 2*pieceText && i+pieceText <= len(secret) && !strings.Contains(secret, "-----BEGIN "); i += pieceText {
+		if piece := secret[i : i+pieceText]; random([]byte(piece)) {
+			s.add(kind, []byte(piece))
+		}
+	}
 }
 
 // written are the ways to write a text within another.
@@ -276,7 +295,10 @@ func (s *scanner) learnEncoded(kind string, secret []byte) {
 
 // A piece of a file is enough to tell it: 24 octets, 32 characters of base64,
 // half a line of PEM.
-const pieceOctets = 24
+const (
+	pieceOctets = 24
+	pieceText   = 32
+)
 
 // learnOctets learns a secret file piece by piece, so that a part of it is
 // found as well. Pieces that are plain text, such as the names in a keytab, or

@@ -190,7 +190,9 @@ func TestSupportRefuses(t *testing.T) {
 	}
 	defer target.Close()
 	var s scanner
-	s.learn(a, target)
+	if unknown := s.learn(a, target); len(unknown) > 0 {
+		t.Errorf("%q", unknown)
+	}
 	refused := func(what, form, text string) {
 		t.Helper()
 		if leaks := s.scan("logs/connector.log", []byte("one\ntwo "+text+"\n"), 0); len(leaks) == 0 || leaks[0].Line != 2 {
@@ -221,6 +223,7 @@ func TestSupportRefuses(t *testing.T) {
 			refused(what, "in part", base64.StdEncoding.EncodeToString(secret[from/pieceOctets*pieceOctets:][:2*pieceOctets]))
 		}
 	}
+	refused("the sealed password", "in part", string(octets["the sealed password"][:len(octets["the sealed password"])-3]))
 	log := filepath.Join(a.home, "logs", "connector.log")
 	text := "one\n" + supportSecrets["the password"] + "\n"
 	if err := os.WriteFile(log, []byte(strings.Repeat("x", logTail)+"\n"+text), 0o600); err != nil {
@@ -328,5 +331,23 @@ func TestSupportSecretThatIsAWord(t *testing.T) {
 	said, err := runSupport(t, &app{stdin: strings.NewReader(""), home: dir}, "--file", filepath.Join(t.TempDir(), "case.zip"))
 	if exitCode(err, false) != exitFault || !strings.Contains(said, "an ordinary word") {
 		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// TestSupportSaysWhatItDoesNotKnow has secrets that cannot be read: the archive
+// says that they were not looked for.
+func TestSupportSaysWhatItDoesNotKnow(t *testing.T) {
+	a, _ := supportHome(t)
+	key := filepath.Join(a.home, "certs", "cert.key")
+	if err := errors.Join(os.Remove(key), os.Mkdir(key, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "case.zip")
+	if said, err := runSupport(t, a, "--file", name); err != nil || !strings.Contains(said, "were not looked for") {
+		t.Errorf("%v: %s", err, said)
+	}
+	files, err := unpacked(name)
+	if err != nil || !bytes.Contains(files[manifestFile], []byte("were not looked for: open LDAP_BIND_CREDENTIALS: ")) {
+		t.Errorf("%v: %s", err, files[manifestFile])
 	}
 }

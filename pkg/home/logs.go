@@ -52,13 +52,17 @@ func (h *Home) LogFile() (string, error) {
 const mostLogs = 10
 
 // Logs names the log files in the home, with slashes: the runtime's, newest
-// last, and that of the existing connector.
-func (h *Home) Logs() []string {
+// last, and that of the existing connector. An error means that there may be
+// more.
+func (h *Home) Logs() ([]string, error) {
 	var names []string
 	if _, err := os.Lstat(h.Path(olderLogFile)); err == nil {
 		names = append(names, olderLogFile)
 	}
-	entries, _ := os.ReadDir(h.Path(logsFolder)) // no folder, no logs
+	entries, err := os.ReadDir(h.Path(logsFolder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return names, fmt.Errorf("look for logs in %s: %w", h.Path(logsFolder), cause(err))
+	}
 	var own []string
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), "connector") && strings.HasSuffix(e.Name(), ".log") {
@@ -68,5 +72,5 @@ func (h *Home) Logs() []string {
 	// A log that was put aside has its day in its name, after a dash, which
 	// comes before the dot in the name of the one in use.
 	slices.Sort(own)
-	return append(names, own[max(0, len(own)-mostLogs):]...)
+	return append(names, own[max(0, len(own)-mostLogs):]...), nil
 }

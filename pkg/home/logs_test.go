@@ -88,15 +88,22 @@ func TestLogFileLeadsNowhereElse(t *testing.T) {
 
 func TestLogs(t *testing.T) {
 	h := logHome(t)
-	if got := h.Logs(); len(got) != 0 {
-		t.Errorf("%q", got)
+	if got, err := h.Logs(); err != nil || len(got) != 0 {
+		t.Errorf("%q, %v", got, err)
 	}
 	for _, name := range []string{"logs/connector.log", "logs/connector-2026-02-01T10-00-00.000-size.log", "logs/connector-2026-01-01T10-00-00.000-time.log", "logs/other", "logs.log"} {
 		place(t, h, name, "x")
 	}
 	want := []string{"logs.log", "logs/connector-2026-01-01T10-00-00.000-time.log", "logs/connector-2026-02-01T10-00-00.000-size.log", "logs/connector.log"}
-	if got := h.Logs(); !slices.Equal(got, want) {
-		t.Errorf("%q", got)
+	if got, err := h.Logs(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+	if err := os.RemoveAll(h.Path("logs")); err != nil {
+		t.Fatal(err)
+	}
+	place(t, h, "logs", "a file where the folder belongs")
+	if got, err := h.Logs(); err == nil || !slices.Equal(got, want[:1]) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
@@ -187,7 +194,10 @@ func TestListAndSecretive(t *testing.T) {
 	if all, more, err := h.List(3); err != nil || !more || len(all) != 3 {
 		t.Errorf("%v, %v, %v", all, more, err)
 	}
-	secretive := h.Secretive()
+	secretive, err := h.Secretive()
+	if err != nil {
+		t.Error(err)
+	}
 	for name, data := range secretive {
 		if string(data) != name {
 			t.Errorf("%s: %s", name, data)
@@ -195,6 +205,12 @@ func TestListAndSecretive(t *testing.T) {
 	}
 	if len(secretive) != 4 {
 		t.Errorf("%d", len(secretive))
+	}
+	if err := errors.Join(os.Remove(h.Path("config.json")), os.Mkdir(h.Path("config.json"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if secretive, err := h.Secretive(); err == nil || len(secretive) != 3 {
+		t.Errorf("%d, %v", len(secretive), err)
 	}
 	if data, err := h.File("lib/x.js"); err != nil || string(data) != "lib/x.js" {
 		t.Errorf("%s, %v", data, err)

@@ -120,11 +120,15 @@ const mostBackups = 20
 // Secretive returns the files that hold secrets, by their names: the
 // configuration and the private key, and the former ones under backups/, newest
 // first. It is for those who make sure that what leaves the machine holds none
-// of them. What cannot be read is passed over.
-func (h *Home) Secretive() map[string][]byte {
+// of them. An error names those that are there and cannot be read.
+func (h *Home) Secretive() (map[string][]byte, error) {
+	var faults []error
 	all := map[string][]byte{}
 	folders := []string{"."}
-	entries, _ := os.ReadDir(h.Path(backupsFolder)) // no folder, no backups
+	entries, err := os.ReadDir(h.Path(backupsFolder))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		faults = append(faults, fmt.Errorf("read %s: %w", h.Path(backupsFolder), cause(err)))
+	}
 	for _, e := range slices.Backward(entries) {
 		if len(folders) > mostBackups {
 			break
@@ -134,10 +138,14 @@ func (h *Home) Secretive() map[string][]byte {
 	for _, folder := range folders {
 		for _, file := range secretFiles {
 			name := path.Join(folder, filepath.ToSlash(file))
-			if data, err := readFile(h.Path(filepath.FromSlash(name))); err == nil {
+			data, err := readFile(h.Path(filepath.FromSlash(name)))
+			switch {
+			case err == nil:
 				all[name] = data
+			case !errors.Is(err, fs.ErrNotExist):
+				faults = append(faults, err)
 			}
 		}
 	}
-	return all
+	return all, errors.Join(faults...)
 }
