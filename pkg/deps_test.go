@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"agent":     {},
 	"directory": {"identity"},
 	"profile":   {"identity"},
+	"kerberos":  {},
 	"hub":       {"identity"},
 	"home":      {"config", "keys"},
 	"doctor":    {"config"},
@@ -54,11 +55,12 @@ var owners = map[string][]string{
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},
 	"github.com/jellydator/ttlcache/v3": {"directory"},
-	// The client side of Kerberos, with which the service account binds. Who
-	// accepts browsers' service tickets will be a room of its own.
-	"github.com/jcmturner/gokrb5":   {"directory"},
-	"github.com/shirou/gopsutil/v3": {"doctor"},
-	"github.com/beevik/ntp":         {"doctor"},
+	// The directory has the client side of Kerberos, with which the service
+	// account binds; the keys that prove browsers are the other room's.
+	"github.com/jcmturner/gokrb5":        {"directory", "kerberos"},
+	"software.sslmate.com/src/go-pkcs12": {}, // cmd/connector only: it hands a certificate on
+	"github.com/shirou/gopsutil/v3":      {"doctor"},
+	"github.com/beevik/ntp":              {"doctor"},
 }
 
 // pure lists what the rooms without I/O must never import.
