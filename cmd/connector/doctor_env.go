@@ -19,7 +19,7 @@ func (a *app) doctorEnv(t *target) *doctor.Env {
 	if t.configured {
 		env.Home = a.homeEnv(t)
 	}
-	env.Directory = a.directoryEnv(t)
+	env.Directory, env.SignIn = a.directoryEnv(t), a.signInEnv(t)
 	if !errors.Is(t.waiverErr, fs.ErrNotExist) {
 		env.Home.Waivers = func() error { return t.waiverErr }
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
-	"strconv"
 	"strings"
 
 	"ad-ldap-connector/pkg/config"
@@ -36,13 +35,11 @@ func (a *app) hostEnv(t *target) doctor.Host {
 	return env
 }
 
-// fixedPorts are those that the settings name. A port of 0 is any free one.
+// fixedPorts are those that the settings name; signin.port looks at that of
+// browsers. A port of 0 is any free one.
 func fixedPorts(c config.Config) (ports []doctor.Port) {
 	if _, port, err := net.SplitHostPort(c.Agent.ConsoleAddr); err == nil && port != "0" {
 		ports = append(ports, doctor.Port{Name: "the console", Key: "CONSOLE_ADDR", Address: c.Agent.ConsoleAddr})
-	}
-	if t := c.Tenant; (t.Kerberos || t.ClientCertificates) && c.SignIn.Port > 0 {
-		ports = append(ports, doctor.Port{Name: "sign-in in the browser", Key: "PORT", Address: ":" + strconv.Itoa(c.SignIn.Port)})
 	}
 	return ports
 }

@@ -112,10 +112,7 @@ func TestFixedPorts(t *testing.T) {
 	for _, tt := range []struct{ file, want string }{
 		{`{}`, "127.0.0.1:8357 (CONSOLE_ADDR)"},
 		{`{"CONSOLE_ADDR": "127.0.0.1:0"}`, ""},
-		{`{"PORT": 443}`, "127.0.0.1:8357 (CONSOLE_ADDR)"},
-		{`{"PORT": 443, "KERBEROS_AUTH": true}`, "127.0.0.1:8357 (CONSOLE_ADDR) :443 (PORT)"},
-		{`{"PORT": 4000, "CLIENT_CERT_AUTH": true, "CONSOLE_ADDR": "[::1]:9"}`, "[::1]:9 (CONSOLE_ADDR) :4000 (PORT)"},
-		{`{"PORT": 0, "CLIENT_CERT_AUTH": true}`, "127.0.0.1:8357 (CONSOLE_ADDR)"},
+		{`{"PORT": 443, "KERBEROS_AUTH": true, "CONSOLE_ADDR": "[::1]:9"}`, "[::1]:9 (CONSOLE_ADDR)"}, // of PORT speaks signin.port
 	} {
 		c, err := config.Parse([]byte(tt.file))
 		if err != nil {

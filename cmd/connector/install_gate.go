@@ -52,6 +52,7 @@ var unasked = []string{
 	"time", "network.tenant", "tls.tenant", "agent.ticket",
 	"network.dns-directory", "directory.reach", "tls.directory", "directory.bind", "directory.search", "directory.users",
 	"agent.keys", "agent.certificate", "agent.credentials", "agent.connection", "agent.registered", "agent.accepted",
+	"signin.reach",
 }
 
 // steppers are the ids of doctor's under which an install's own steps can be
