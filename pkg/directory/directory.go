@@ -167,14 +167,7 @@ type Client struct {
 		detail  string
 	}
 
-	// A service account that was refused is not tried again at once: a
-	// directory would lock it.
-	denied struct {
-		sync.Mutex
-		until time.Time
-		pause time.Duration
-		err   error
-	}
+	denial *denial // of the service account
 
 	life   context.Context
 	cancel context.CancelCauseFunc
@@ -192,7 +185,11 @@ var _ identity.Directory = (*Client)(nil)
 // before its directory does. URLs that cannot be used show in the first
 // operation.
 func New(o Options) *Client {
-	c := &Client{o: o.withDefaults(), conns: map[*conn]struct{}{}}
+	return newClient(o, newDenial())
+}
+
+func newClient(o Options, d *denial) *Client {
+	c := &Client{o: o.withDefaults(), denial: d, conns: map[*conn]struct{}{}}
 	c.life, c.cancel = context.WithCancelCause(context.Background())
 	c.cert, c.tickets = newCertificate(c.o), newTickets(c.o)
 	c.servers.returnAfter, c.servers.now = c.o.ReturnAfter, c.o.Now

@@ -20,6 +20,7 @@ const (
 type others struct {
 	mu     sync.Mutex
 	all    map[string]*other
+	denied map[string]*denial // by the URL of the server
 	closed bool
 }
 
@@ -53,7 +54,13 @@ func (o *others) get(c *Client, r reference) (*Client, error) {
 	if o.all == nil {
 		o.all = map[string]*other{}
 	}
-	fresh := &other{client: New(options)}
+	if o.denied[r.url] == nil {
+		if o.denied == nil {
+			o.denied = map[string]*denial{}
+		}
+		o.denied[r.url] = newDenial()
+	}
+	fresh := &other{client: newClient(options, o.denied[r.url])}
 	o.all[r.place()] = fresh
 	return fresh.client, nil
 }

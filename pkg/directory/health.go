@@ -73,7 +73,7 @@ func (c *Client) returnToBetter() {
 		return
 	}
 	if !c.spawn(func() {
-		cn, err := c.try(c.life, s, c.dialService)
+		cn, err := c.try(c.life, s, func(ctx context.Context, s *server) (*conn, error) { return c.dialService(ctx, s, c.bindService) })
 		if err == nil {
 			cn.kill()
 		} else {
@@ -102,7 +102,7 @@ func (c *Client) look(ctx context.Context) error {
 // Check binds as the service account and searches below the base, on new
 // connections: for an installation, and for people who want to know.
 func (c *Client) Check(ctx context.Context) error {
-	c.forgive()
+	c.denial.forgive()
 	cn, err := c.openService(ctx)
 	if err != nil {
 		return err

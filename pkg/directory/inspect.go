@@ -187,7 +187,7 @@ func (i *Inspector) Bind(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	cn, err := i.c.try(ctx, s, i.c.dialBound)
+	cn, err := i.c.try(ctx, s, func(ctx context.Context, s *server) (*conn, error) { return i.c.dialBound(ctx, s, i.c.bindInTurn) })
 	if err != nil {
 		return err
 	}

@@ -33,11 +33,10 @@ func (c *Client) openService(ctx context.Context) (*conn, error) { return c.inTu
 // at whether a better server is back does not come here: that it refuses the
 // account says nothing about the one in use.
 func (c *Client) serviceAt(ctx context.Context, s *server) (*conn, error) {
-	if err := c.recentlyDenied(); err != nil {
+	if err := c.denial.recent(c.o.Now()); err != nil {
 		return nil, err
 	}
-	cn, err := c.try(ctx, s, c.dialService)
-	return cn, c.deny(err)
+	return c.try(ctx, s, func(ctx context.Context, s *server) (*conn, error) { return c.dialService(ctx, s, c.bindInTurn) })
 }
 
 // try opens a connection to one server, within the time that leaves others
@@ -57,8 +56,8 @@ func (c *Client) try(ctx context.Context, s *server, dial func(context.Context, 
 
 // dialService opens a connection to s that is bound as the service account, and
 // learns what the server can do.
-func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
-	cn, err := c.dialBound(ctx, s)
+func (c *Client) dialService(ctx context.Context, s *server, bind binder) (*conn, error) {
+	cn, err := c.dialBound(ctx, s, bind)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +74,7 @@ func (c *Client) dialService(ctx context.Context, s *server) (*conn, error) {
 		// A server that hangs up on the question is not asked it again; one that
 		// just then went down is, when it is back.
 		cn.kill()
-		if cn, err = c.dialBound(ctx, s); err != nil {
+		if cn, err = c.dialBound(ctx, s, bind); err != nil {
 			return nil, err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-ldap/ldap/v3"
 )
@@ -20,32 +19,34 @@ const (
 	GSSAPI   Method = "gssapi"   // by Kerberos (RFC 4752), without a security layer
 )
 
-// deniedFor is how long a refused service account is not tried again at first;
-// it doubles with each refusal, up to maxPause.
-const deniedFor = 30 * time.Second
-
 // hasAccount reports whether there is a service account to bind as.
 func (o *Options) hasAccount() bool { return o.BindUser != "" || o.Method != Simple }
 
+// A binder binds a new connection as the service account.
+type binder func(context.Context, *conn) error
+
 // dialBound opens a connection to s and binds it as the service account.
-func (c *Client) dialBound(ctx context.Context, s *server) (*conn, error) {
+func (c *Client) dialBound(ctx context.Context, s *server, bind binder) (*conn, error) {
 	cn, err := c.dial(ctx, s)
 	if err != nil || !c.o.hasAccount() {
 		return cn, err
 	}
-	switch c.o.Method {
-	case External:
-		err = c.bindExternal(ctx, cn)
-	case GSSAPI:
-		err = c.bindGSSAPI(ctx, cn)
-	default:
-		err = c.bindSimple(ctx, cn)
-	}
-	if err == nil {
+	if err = bind(ctx, cn); err == nil {
 		return cn, nil
 	}
 	cn.kill()
 	return nil, err
+}
+
+// bindService binds by the method that is configured.
+func (c *Client) bindService(ctx context.Context, cn *conn) error {
+	switch c.o.Method {
+	case External:
+		return c.bindExternal(ctx, cn)
+	case GSSAPI:
+		return c.bindGSSAPI(ctx, cn)
+	}
+	return c.bindSimple(ctx, cn)
 }
 
 func (c *Client) bindSimple(ctx context.Context, cn *conn) error {
@@ -129,46 +130,4 @@ func (e *saslError) Hint() string {
 		return fmt.Sprintf("the directory wants this bind protected: %s; or %s", inClearHint, signHint)
 	}
 	return ""
-}
-
-// isDenial reports whether a server does not take the service account, and
-// trying again may lock it.
-func isDenial(err error) bool {
-	var e *saslError
-	var k *kerberosError
-	if errors.As(err, &k) {
-		return k.denied()
-	}
-	code, _, ok := result(err)
-	return ok && code == ldap.LDAPResultInvalidCredentials && !errors.As(err, &e)
-}
-
-// deny remembers a refused service account, or that it was let in.
-func (c *Client) deny(err error) error {
-	c.denied.Lock()
-	defer c.denied.Unlock()
-	switch {
-	case err == nil:
-		c.denied.pause = 0
-	case isDenial(err):
-		c.denied.pause = min(max(deniedFor, 2*c.denied.pause), maxPause)
-		c.denied.until, c.denied.err = c.o.Now().Add(c.denied.pause), err
-	}
-	return err
-}
-
-func (c *Client) recentlyDenied() error {
-	c.denied.Lock()
-	defer c.denied.Unlock()
-	if c.o.Now().Before(c.denied.until) {
-		return c.denied.err
-	}
-	return nil
-}
-
-// forgive lets a refused service account be tried at once.
-func (c *Client) forgive() {
-	c.denied.Lock()
-	defer c.denied.Unlock()
-	c.denied.until = time.Time{}
 }
