@@ -41,7 +41,8 @@ func (c *Client) Bind(ctx context.Context, dn string, password identity.Password
 		if lost(err) {
 			lostBinds++
 		}
-		if lostBinds <= 1 {
+		var judged *garbled // in words that cannot be read
+		if lostBinds <= 1 && !errors.As(err, &judged) {
 			if next, again := c.again(ctx, cn, err, try); again {
 				after = next
 				continue

@@ -47,14 +47,32 @@ type line struct {
 	net.Conn
 	tcp    net.Conn // the same without TLS, whose Close may wait to say goodbye
 	writes atomic.Uint64
+	broken atomic.Bool // what was written did not go out
+	gauge  gauge       // of what is read, by one goroutine at a time
+	beyond atomic.Bool // the bounds of the gauge
+}
+
+// Read keeps from the library what it would drown in.
+func (l *line) Read(b []byte) (int, error) {
+	n, err := l.Conn.Read(b)
+	if fault := l.gauge.pass(b[:n]); fault != nil {
+		l.beyond.Store(true)
+		return 0, fault
+	}
+	return n, err
 }
 
 func (l *line) Write(b []byte) (int, error) {
 	l.writes.Add(1)
 	if err := l.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		l.broken.Store(true)
 		return 0, err
 	}
-	return l.Conn.Write(b)
+	n, err := l.Conn.Write(b)
+	if err != nil {
+		l.broken.Store(true)
+	}
+	return n, err
 }
 
 // wire is the socket itself. It knows when the peer was last heard of.
@@ -179,6 +197,7 @@ func meanwhile[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, err
 	go func() {
 		var o outcome
 		defer func() { done <- o }()
+		defer cn.judge(&o.err)
 		defer guard(&o.err)
 		o.value, o.err = op(cn.ldap)
 	}()
@@ -201,8 +220,23 @@ func alone[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error))
 			err = givenUp(ctx)
 		}
 	}()
+	defer cn.judge(&err)
 	defer guard(&err)
 	return op(cn.ldap)
+}
+
+// A garbled error is an answer that cannot be read: something was done, and it
+// cannot be told what.
+type garbled struct{ error }
+
+func (g *garbled) Unwrap() error { return g.error }
+
+// judge tells an answer that cannot be read from none: the connection is there
+// still.
+func (c *conn) judge(err *error) {
+	if lost(*err) && (c.line.beyond.Load() || !c.dead() && !c.line.broken.Load()) {
+		*err = &garbled{*err}
+	}
 }
 
 // givenUp is the error of an operation whose ctx is over: the reason why, which

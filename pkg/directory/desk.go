@@ -72,11 +72,12 @@ func (c *Client) again(ctx context.Context, cn *conn, err error, try int) (after
 
 // declines reports whether a server answered that it does no work at present:
 // that it is busy, or going down. Nothing was done, and another server may do
-// it.
+// it. A wrong password is wrong whatever else the text says: it may name the
+// user.
 func declines(err error) bool {
 	code, message, ok := result(err)
 	switch {
-	case !ok:
+	case !ok, code == ldap.LDAPResultInvalidCredentials:
 		return false
 	case code == ldap.LDAPResultBusy, code == ldap.LDAPResultUnavailable:
 		return true

@@ -1,0 +1,73 @@
+package directory_test
+
+import (
+	"sync/atomic"
+	"testing"
+
+	"ad-ldap-connector/pkg/identity"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+	"github.com/go-ldap/ldap/v3"
+)
+
+// garbledControl is a bind's answer with a control that nobody can read.
+func garbledControl(request *ber.Packet, code int64) []byte {
+	text := func(s string) *ber.Packet {
+		return ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, s, "")
+	}
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationBindResponse, nil, "")
+	op.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagEnumerated, code, ""))
+	op.AppendChild(text(""))
+	op.AppendChild(text(""))
+	control := ber.NewSequence("")
+	control.AppendChild(text(ldap.ControlTypeBeheraPasswordPolicy))
+	control.AppendChild(text("\x30\x05\x01"))
+	controls := ber.Encode(ber.ClassContext, ber.TypeConstructed, 0, nil, "")
+	controls.AppendChild(control)
+	m := ber.NewSequence("")
+	m.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, request.Children[0].Value, ""))
+	m.AppendChild(op)
+	m.AppendChild(controls)
+	return m.Bytes()
+}
+
+// A password that a server has judged is not tried again, however the server
+// puts its answer: each try may count towards a lock.
+func TestAJudgedPasswordIsTriedOnce(t *testing.T) {
+	for name, say := range map[string]func(*ber.Packet) []answer{
+		"a control that cannot be read": func(p *ber.Packet) []answer { return []answer{{raw: garbledControl(p, 49)}} },
+		"a message beyond bounds":       func(*ber.Packet) []answer { return []answer{{raw: []byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}}} },
+		"a user whose name misleads": func(*ber.Packet) []answer {
+			return done(ldap.ApplicationBindRequest, 49, "cannot authenticate uid=x,ou=Shutting Down,dc=lab,dc=test")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var binds atomic.Int32
+			url := listen(t, fake(func(op ber.Tag, p *ber.Packet) []answer {
+				if op == ldap.ApplicationBindRequest {
+					binds.Add(1)
+					return say(p)
+				}
+				return done(op, 0, "")
+			}))
+			err := ask(t, nil, url).Bind(t.Context(), "uid=x", "planted-Secret")
+			if name == "a user whose name misleads" {
+				refused(t, err, identity.WrongPassword)
+			} else {
+				isFault(t, err, "")
+			}
+			if n := binds.Load(); n != 1 {
+				t.Errorf("tried %d times", n)
+			}
+		})
+	}
+}
+
+// A server that announces gigabytes is not waited for until they have come.
+func TestGigabytesAreNotRead(t *testing.T) {
+	url := listen(t, fake(func(op ber.Tag, _ *ber.Packet) []answer {
+		return []answer{{raw: []byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}}}
+	}))
+	_, err := ask(t, nil, url).Find(t.Context(), "x")
+	isFault(t, err, "larger than 32 MiB")
+}
