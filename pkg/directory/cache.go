@@ -124,7 +124,7 @@ func (g *groupCache) start(key string, read func(context.Context) (membership, e
 	began := g.now()
 	if !g.spawn(func() {
 		defer cancel()
-		l.m, l.err = read(ctx)
+		l.m, l.err = guardedRead(ctx, read)
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		if g.loading[key] == l {
@@ -145,6 +145,12 @@ func (g *groupCache) start(key string, read func(context.Context) (membership, e
 	}
 	g.loading[key] = l
 	return l
+}
+
+// guardedRead reads, and turns a panic into an error: it would end the process.
+func guardedRead(ctx context.Context, read func(context.Context) (membership, error)) (m membership, err error) {
+	defer guard(&err)
+	return read(ctx)
 }
 
 // clone copies what callers may write to.

@@ -115,13 +115,23 @@ func rootDSE(attributes ...string) *ldap.SearchRequest {
 		"(objectClass=*)", attributes, nil)
 }
 
-// spawn runs f in a goroutine that Close waits for; not after Close.
+// spawn runs f in a goroutine that Close waits for; not after Close. A panic in
+// it would end the process, and is logged instead.
 func (c *Client) spawn(f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
-	c.wait.Go(f)
+	c.wait.Go(func() {
+		var err error
+		defer func() {
+			if err != nil {
+				c.o.Log.Error("a task of the directory's broke off", "err", err)
+			}
+		}()
+		defer guard(&err)
+		f()
+	})
 	return true
 }

@@ -31,7 +31,7 @@ func parallel(ctx context.Context, n int, do func(ctx context.Context, i int) er
 		}
 		wait.Go(func() {
 			defer func() { <-turns }()
-			if err := do(ctx, i); err != nil {
+			if err := guarded(ctx, i, do); err != nil {
 				once.Do(func() { first = err; cancel(err) })
 			}
 		})
@@ -41,4 +41,10 @@ func parallel(ctx context.Context, n int, do func(ctx context.Context, i int) er
 		return context.Cause(ctx)
 	}
 	return first
+}
+
+// guarded calls do, whose panic would end the process.
+func guarded(ctx context.Context, i int, do func(ctx context.Context, i int) error) (err error) {
+	defer guard(&err)
+	return do(ctx, i)
 }
