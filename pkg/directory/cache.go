@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"strings"
 	"sync"
 	"time"
 
@@ -81,7 +80,7 @@ func (g *groupCache) get(ctx context.Context, dn string, read func(context.Conte
 	if g.ttl <= 0 {
 		return read(ctx)
 	}
-	key := strings.ToLower(dn)
+	key := dn // as it is: to some directories case tells one user from another
 	g.mu.Lock()
 	if item := g.kept.Get(key); item != nil && g.now().Before(item.Value().until) {
 		g.mu.Unlock()

@@ -36,15 +36,30 @@ func TestGroupCache(t *testing.T) {
 			m.groups[0].Label[1] = '!' // callers may write to what they get
 			m.groups[0].DN = "!"
 		}
-		m, _ := g.get(t.Context(), "UID=x", read) // DNs differ not by case
+		m, _ := g.get(t.Context(), "uid=X", read)
 		if reads != 1 || string(m.groups[0].Label) != `"a"` || m.groups[0].DN != "cn=x" || !m.cached {
 			t.Errorf("read %d times: %s", reads, m.groups)
 		}
 		<-time.After(time.Minute) // the bubble's clock
-		if _, err := g.get(t.Context(), "uid=x", read); err != nil || reads != 2 {
+		if _, err := g.get(t.Context(), "uid=X", read); err != nil || reads != 2 {
 			t.Errorf("read %d times after the age; %v", reads, err)
 		}
 	})
+}
+
+// No user is given what was remembered of another whose name is much alike: some
+// directories tell case, and most the Turkish letters.
+func TestGroupCacheTellsUsersApart(t *testing.T) {
+	g := cached(time.Minute)
+	alike := []string{"CN=ilker,DC=x", "CN=İlker,DC=x", "CN=Ilker,DC=x", "CN=\u212Aim,DC=x", "CN=Kim,DC=x", "cn=kim,dc=x"}
+	for range 2 {
+		for _, dn := range alike {
+			m, err := g.get(t.Context(), dn, func(context.Context) (membership, error) { return one(dn), nil })
+			if err != nil || string(m.groups[0].Label) != dn {
+				t.Errorf("%s has the groups of %s, %v", dn, m.groups[0].Label, err)
+			}
+		}
+	}
 }
 
 func TestGroupCacheOff(t *testing.T) {

@@ -30,7 +30,7 @@ func TestGivingUpForAReasonLosesNoConnection(t *testing.T) {
 	} {
 		ctx, giveUp := context.WithCancelCause(t.Context())
 		giveUp(reason)
-		err := run(ctx, &conn{line: &line{Conn: ours, tcp: ours}})
+		err := run(ctx, &conn{ldap: ldap.NewConn(ours, false), line: &line{Conn: ours, tcp: ours}})
 		if lost(err) || !timedOut(err) || !errors.Is(err, reason) {
 			t.Errorf("%s: %v: lost %v, given up %v", name, err, lost(err), timedOut(err))
 		}

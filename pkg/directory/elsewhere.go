@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 )
@@ -111,14 +110,14 @@ func (p *places) remember(dn string, at *Client) {
 	if p.young == nil || len(p.young) >= maxPlaces {
 		p.young, p.old = map[string]*Client{}, p.young
 	}
-	p.young[strings.ToLower(dn)] = at
+	p.young[lower(dn)] = at
 }
 
 func (p *places) forget(dn string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.young, strings.ToLower(dn))
-	delete(p.old, strings.ToLower(dn))
+	delete(p.young, lower(dn))
+	delete(p.old, lower(dn))
 }
 
 // of returns the client of the server that holds dn, or nil when that is one of
@@ -129,7 +128,7 @@ func (p *places) of(dn string) *Client {
 	if len(p.young) == 0 && len(p.old) == 0 {
 		return nil
 	}
-	key := strings.ToLower(dn)
+	key := lower(dn)
 	if at := p.young[key]; at != nil {
 		return at
 	}
@@ -144,6 +143,7 @@ type told struct {
 
 // ignored logs something once about each subject.
 func (c *Client) ignored(subject, message string, args ...any) {
+	subject = clean(subject) // a server's, of any length
 	c.refs.mu.Lock()
 	first := !c.refs.all[subject] && len(c.refs.all) < maxTold
 	if first {

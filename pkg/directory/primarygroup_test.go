@@ -57,6 +57,9 @@ func TestDNKey(t *testing.T) {
 			}
 		}
 	}
+	if dnKey("CN=İdari,DC=x") == dnKey("CN=idari,DC=x") || dnKey("CN=\u212A,DC=x") == dnKey("CN=k,DC=x") {
+		t.Error("what only Go takes for the same letter is the same name")
+	}
 	if dnKey(`CN=a\,b,DC=x`) == dnKey("CN=a,b,DC=x") {
 		t.Error("a comma is not a comma")
 	}

@@ -161,6 +161,9 @@ func (s searcher) all(ctx context.Context, at *Client, req *ldap.SearchRequest) 
 // The others together have no longer than within.
 func (c *Client) everywhere(ctx context.Context, req *ldap.SearchRequest, within time.Duration, run searcher) (answer, error) {
 	a, err := run.all(ctx, c, req)
+	for _, e := range a.entries {
+		c.places.forget(e.DN) // it is here, wherever it was before
+	}
 	refs, away := referrals(err)
 	if err != nil && !away || len(a.refs)+len(refs) == 0 || a.at == nil {
 		return a, err
@@ -169,8 +172,7 @@ func (c *Client) everywhere(ctx context.Context, req *ldap.SearchRequest, within
 	defer cancel()
 	f := follower{c: c, req: req, run: run, seen: map[string]bool{}, known: map[string]bool{}}
 	for _, e := range a.entries {
-		f.known[strings.ToLower(e.DN)] = true
-		c.places.forget(e.DN)
+		f.known[lower(e.DN)] = true
 	}
 	f.seen[reference{url: "ldap://" + a.at.addr, base: req.BaseDN}.place()] = true
 	f.seen[reference{url: "ldaps://" + a.at.addr, base: req.BaseDN}.place()] = true
@@ -251,7 +253,7 @@ func (f *follower) ask(ctx context.Context, a *answer, r reference) ([]reference
 			f.c.ignored(r.place(), "an entry was ignored", "reason", "it is not below what the server was asked for", "dn", clean(e.DN), "server", r.url)
 			continue
 		}
-		if key := strings.ToLower(e.DN); !f.known[key] {
+		if key := lower(e.DN); !f.known[key] {
 			f.known[key] = true
 			f.c.places.remember(e.DN, other)
 			a.entries = append(a.entries, e)
