@@ -50,7 +50,7 @@ type gate struct {
 // of every install, and the clock that the hub judges by is the tenant's.
 var unasked = []string{
 	"time", "network.tenant", "tls.tenant", "agent.ticket",
-	"network.dns-directory", "directory.reach", "tls.directory", "directory.bind", "directory.search", "directory.users",
+	"network.dns-directory", "directory.srv", "directory.reach", "tls.directory", "directory.bind", "directory.search", "directory.users",
 	"agent.keys", "agent.certificate", "agent.credentials", "agent.connection", "agent.registered", "agent.accepted",
 	"signin.reach",
 }
@@ -114,9 +114,10 @@ func (g *gate) over(plan install.Plan) install.Plan {
 
 // check asks doctor about the candidate.
 func (g *gate) check(ctx context.Context, c config.Config) error {
+	candidate := c // as it will be written
 	c.Network.CAPath = g.caPath
 	t := &target{
-		home: g.home, configured: true, config: c, load: func() (config.Config, error) { return c, nil }, waiverErr: fs.ErrNotExist,
+		home: g.home, configured: true, config: c, load: func() (config.Config, error) { return candidate, nil }, waiverErr: fs.ErrNotExist,
 		ticket: g.ticket, tenant: g.ticket.Host(), transport: g.transport, secrets: new(secrets),
 	}
 	defer t.Close()
