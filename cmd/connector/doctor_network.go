@@ -24,7 +24,7 @@ func (a *app) networkEnv(t *target) doctor.Network {
 		return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	}}
 	for _, raw := range t.config.Directory.URLs {
-		if u, err := url.Parse(raw); err == nil && u.Hostname() != "" {
+		if u, err := url.Parse(raw); err == nil && u.Hostname() != "" && !isDomain(u) { // a domain's servers are asked for by other records
 			n.Names = append(n.Names, doctor.Name{Role: "directory", Host: u.Hostname()})
 		}
 	}

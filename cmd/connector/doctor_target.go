@@ -32,7 +32,7 @@ func (o *targetFlags) add(f *pflag.FlagSet) {
 	o.ticket.add(f, "ticket", "the ticket URL")
 	f.StringVar(&o.ticketArg, "ticket", "", "the ticket `URL`; other users of this machine can read it, prefer a file")
 	f.StringVar(&o.tenant, "tenant", "", "the tenant's `HOST[:PORT]`, where there is no ticket yet")
-	f.StringArrayVar(&o.ldapURLs, "ldap-url", nil, "`URL` of a directory, ldap:// or ldaps://; repeatable")
+	f.StringArrayVar(&o.ldapURLs, "ldap-url", nil, "`URL` of a directory, ldap://, ldaps://, srv:// or srvs://; repeatable")
 	f.StringArrayVar(&o.ntpServers, "ntp-server", nil, "`HOST[:PORT]` of a time server; repeatable")
 }
 
@@ -82,8 +82,9 @@ func (a *app) openTarget(o targetFlags) (*target, error) {
 	}
 	for _, raw := range o.ldapURLs {
 		u, err := url.Parse(raw)
-		if err != nil || u.Host == "" || u.User != nil || !slices.Contains([]string{"ldap", "ldaps"}, u.Scheme) {
-			return nil, usagef("--ldap-url: write it as ldap://HOST[:PORT] or ldaps://HOST[:PORT]")
+		known := err == nil && slices.Contains([]string{"ldap", "ldaps", "srv", "srvs"}, u.Scheme)
+		if !known || u.Host == "" || u.User != nil || isDomain(u) && u.Port() != "" {
+			return nil, usagef("--ldap-url: write it as ldap://HOST[:PORT], ldaps://HOST[:PORT], srv://DOMAIN or srvs://DOMAIN")
 		}
 	}
 	given, err := a.givenTicket(o)
@@ -114,6 +115,10 @@ func (a *app) openTarget(o targetFlags) (*target, error) {
 	}
 	return t, nil
 }
+
+// isDomain reports whether a directory's URL names a domain, whose servers DNS
+// knows.
+func isDomain(u *url.URL) bool { return u.Scheme == "srv" || u.Scheme == "srvs" }
 
 // givenTicket is the ticket of the flags or the environment, not the home's.
 func (a *app) givenTicket(o targetFlags) (ticket tenant.Ticket, err error) {
