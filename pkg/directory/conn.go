@@ -234,7 +234,7 @@ func (g *garbled) Unwrap() error { return g.error }
 // judge tells an answer that cannot be read from none: the connection is there
 // still.
 func (c *conn) judge(err *error) {
-	if lost(*err) && (c.line.beyond.Load() || !c.dead() && !c.line.broken.Load()) {
+	if lost(*err) && !errors.Is(*err, ldap.ErrSizeLimitExceeded) && (c.line.beyond.Load() || !c.dead() && !c.line.broken.Load()) {
 		*err = &garbled{*err}
 	}
 }

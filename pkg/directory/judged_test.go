@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"net"
 	"sync/atomic"
 	"testing"
 
@@ -70,4 +71,44 @@ func TestGigabytesAreNotRead(t *testing.T) {
 	}))
 	_, err := ask(t, nil, url).Find(t.Context(), "x")
 	isFault(t, err, "larger than 32 MiB")
+}
+
+// flood is a search's answer without end, for as long as it is read.
+func flood(request *ber.Packet) func(yield func([]byte) bool) {
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationSearchResultEntry, nil, "")
+	op.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, "uid=x,dc=lab,dc=test", ""))
+	op.AppendChild(ber.NewSequence(""))
+	m := ber.NewSequence("")
+	m.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, request.Children[0].Value, ""))
+	m.AppendChild(op)
+	raw := m.Bytes()
+	return func(yield func([]byte) bool) {
+		for yield(raw) {
+		}
+	}
+}
+
+// A server that never stops finding is not heard to the end: two entries are
+// enough to know that it is not one.
+func TestMoreThanWasAskedForIsNotKept(t *testing.T) {
+	url := listen(t, func(c net.Conn) {
+		p, err := ber.ReadPacket(c)
+		for ; err == nil && isRootDSE(p.Children[1].Tag, p); p, err = ber.ReadPacket(c) {
+			_, _ = c.Write([]byte{0x30, 12, 2, 1, 1, 0x65, 7, 10, 1, 0, 4, 0, 4, 0})
+		}
+		if err != nil {
+			return
+		}
+		for raw := range flood(p) {
+			if _, err := c.Write(raw); err != nil {
+				return
+			}
+		}
+	})
+	_, err := ask(t, nil, url).Find(t.Context(), "x")
+	refused(t, err, identity.AmbiguousUsername)
+	found, err := ask(t, nil, url).Search(t.Context(), identity.Query{Limit: 3})
+	if err != nil || len(found) != 3 {
+		t.Errorf("%d found, %v", len(found), err)
+	}
 }

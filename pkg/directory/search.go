@@ -126,7 +126,9 @@ func noted(filter, base string, n int) string {
 
 // request is a search of everything below base.
 func (c *Client) request(base, filter string, limit int, attributes ...string) *ldap.SearchRequest {
-	return ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, limit, 0, false, filter, attributes, nil)
+	req := ldap.NewSearchRequest(base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, limit, 0, false, filter, attributes, nil)
+	req.EnforceSizeLimit = true // a server need not heed it, and what it sends is kept until the last of it
+	return req
 }
 
 // search runs one search, and again on another connection when the first was
@@ -165,6 +167,9 @@ func answered(cn *conn, found *ldap.SearchResult, err error) (answer, error) {
 	if found != nil {
 		a.entries, a.refs = found.Entries, found.Referrals
 	}
+	if errors.Is(err, ldap.ErrSizeLimitExceeded) { // the server did not heed it, and the library does
+		err = ldap.NewError(ldap.LDAPResultSizeLimitExceeded, errors.New("the server sends more than it was asked for"))
+	}
 	if code, _, ok := result(err); ok && isCut(code) {
 		a.cut, err = err, nil
 	}
@@ -187,7 +192,6 @@ func (c *Client) searchMany(ctx context.Context, req *ldap.SearchRequest, timeou
 		// The server is to stop before we do, so that what it has found arrives.
 		req.TimeLimit = max(1, int(timeout*4/5/time.Second))
 		a, err := c.search(ctx, req, timeout)
-		// A server need not heed the limit; Samba does not.
 		a.entries = a.entries[:min(limit, len(a.entries))]
 		return a, err
 	}
