@@ -71,7 +71,7 @@ func explain(s identity.Stage) stageReport {
 // String is the stage as a line of text.
 func (s stageReport) String() string {
 	took := time.Duration(s.Took * float64(time.Millisecond)).Round(10 * time.Microsecond)
-	return fmt.Sprintf("%-12s %9s  %s  %s", s.Stage, took, s.Server, s.Detail)
+	return fmt.Sprintf("%-12s %9s  %s  %s", s.Stage, took, s.Server, visible(s.Detail))
 }
 
 // sayStages shows people the stages, if they want or need them.

@@ -145,7 +145,7 @@ func (a *app) complain(err error, code int) {
 		return // it has been said
 	}
 	hint := hintOf(err)
-	_, _ = fmt.Fprintf(a.stderr, "connector: %s\n", oneLine(err.Error())) // nowhere is left to say that stderr is gone
+	_, _ = fmt.Fprintf(a.stderr, "connector: %s\n", visible(oneLine(err.Error()))) // nowhere is left to say that stderr is gone
 	if hint != "" {
 		_, _ = fmt.Fprintf(a.stderr, "hint: %s\n", hint)
 	}

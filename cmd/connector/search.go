@@ -79,7 +79,7 @@ func (a *app) printUsers(found []identity.Profile, stages []stageReport) error {
 		return a.print(map[string]any{"users": found, "stages": stages})
 	}
 	for _, p := range found {
-		if err := a.text("%-24s %-32s %s\n", p.Value("nickname"), p.Value("displayName"), p.Value("dn")); err != nil {
+		if err := a.text("%-24s %-32s %s\n", visible(p.Value("nickname")), visible(p.Value("displayName")), visible(p.Value("dn"))); err != nil {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ func (a *app) printGroups(groups []identity.Group, stages []stageReport) error {
 		return a.print(map[string]any{"groups": labels, "stages": stages})
 	}
 	for _, g := range groups {
-		if err := a.text("%-32s %s\n", strings.Trim(string(g.Label), `"`), g.DN); err != nil {
+		if err := a.text("%-32s %s\n", visible(strings.Trim(string(g.Label), `"`)), visible(g.DN)); err != nil {
 			return err
 		}
 	}
