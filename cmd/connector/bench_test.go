@@ -64,6 +64,20 @@ func TestBenchUsersAreRefusedOnce(t *testing.T) {
 	}
 }
 
+// A user who is never accepted nor refused in words that are understood is not
+// tried for as long as the measurement lasts.
+func TestBenchGivesAUserUp(t *testing.T) {
+	users := newBenchUsers([]identity.Credentials{{Username: "locked"}})
+	tries := 0
+	for u := users.pick(); u != nil && tries < 100; u = users.pick() {
+		tries++
+		users.settle(u, errors.New("unwilling to perform (53)"))
+	}
+	if tries != benchFaults {
+		t.Errorf("tried %d times", tries)
+	}
+}
+
 func TestQuantile(t *testing.T) {
 	sorted := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	for part, want := range map[float64]int{0: 1, .5: 6, .95: 10, .99: 10, 1: 10} {

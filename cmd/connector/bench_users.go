@@ -15,8 +15,8 @@ import (
 )
 
 // benchUsers are the users of a measurement. Whose password is not known to be
-// right is tried by one worker at a time, and whose is refused never again: a
-// directory would lock the account.
+// right is tried by one worker at a time, and whose is refused never again, nor is
+// who could not be tried a few times in a row: a directory would lock the account.
 type benchUsers struct {
 	mu      sync.Mutex
 	settled *sync.Cond
@@ -27,8 +27,13 @@ type benchUsers struct {
 type benchUser struct {
 	identity.Credentials
 
-	state benchState
+	state  benchState
+	faults int // in a row
 }
+
+// benchFaults is how often a login may fail, one time after the other, that a
+// user is tried again: who cannot be told right from wrong may be locked by it.
+const benchFaults = 3
 
 type benchState int
 
@@ -83,9 +88,11 @@ func (b *benchUsers) settle(u *benchUser, err error) {
 		u.state = benchUntried
 	}
 	if err == nil {
-		u.state = benchRight
+		u.state, u.faults = benchRight, 0
+	} else if u.state != benchRight {
+		u.faults++
 	}
-	if refused {
+	if refused || u.faults >= benchFaults {
 		b.all = slices.DeleteFunc(b.all, func(other *benchUser) bool { return other == u })
 	}
 	b.settled.Broadcast()

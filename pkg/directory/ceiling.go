@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"ad-ldap-connector/pkg/identity"
 
@@ -37,8 +38,13 @@ func (c *Client) Ceiling(ctx context.Context) (*Ceiling, error) {
 
 // Login finds the user, tries the password and, when groups are wanted, reads
 // them. Whatever is not a right password is an error, a wrong one an
-// *identity.Refusal.
-func (m *Ceiling) Login(username string, password identity.Password, groups bool) error {
+// *identity.Refusal. A login that is not over within Options.Timeout and
+// GroupsTimeout together ends the connections.
+func (m *Ceiling) Login(username string, password identity.Password, groups bool) (err error) {
+	// Bare, it has no deadline of its own for each question, but one for all.
+	timer := time.AfterFunc(m.c.o.Timeout+m.c.o.GroupsTimeout, m.kill)
+	defer timer.Stop()
+	defer guard(&err)
 	found, err := m.search.ldap.Search(m.c.request(m.c.o.BaseDN, m.c.o.UserFilter.With(username), 2, everything))
 	if err != nil {
 		return fault("search "+username, m.search.server.url, err)
@@ -47,6 +53,9 @@ func (m *Ceiling) Login(username string, password identity.Password, groups bool
 		return fmt.Errorf("%d entries match %s", len(found.Entries), username)
 	}
 	dn := found.Entries[0].DN
+	if dn == "" { // an anonymous bind would succeed
+		return fmt.Errorf("the entry that matches %s has no DN", username)
+	}
 	if err := m.user.ldap.Bind(dn, string(password)); err != nil {
 		if refusal := refusedBind(noPolicy, err); refusal != nil {
 			return refusal

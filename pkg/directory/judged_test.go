@@ -4,7 +4,9 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/identity"
 
 	ber "github.com/go-asn1-ber/asn1-ber"
@@ -111,4 +113,21 @@ func TestMoreThanWasAskedForIsNotKept(t *testing.T) {
 	if err != nil || len(found) != 3 {
 		t.Errorf("%d found, %v", len(found), err)
 	}
+}
+
+// A measurement of a server that stops answering ends.
+func TestCeilingDoesNotWaitForEver(t *testing.T) {
+	url := listen(t, fake(func(op ber.Tag, p *ber.Packet) []answer {
+		if isRootDSE(op, p) {
+			return done(op, 0, "")
+		}
+		return []answer{{nothing: true}}
+	}))
+	c := ask(t, func(o *directory.Options) { o.Timeout, o.GroupsTimeout = 50*time.Millisecond, 50*time.Millisecond }, url)
+	m, err := c.Ceiling(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	isFault(t, m.Login("x", "planted-Secret", false), "search x")
 }
