@@ -10,7 +10,10 @@ import (
 	"time"
 )
 
-const dnsmasqPath = "/usr/sbin/dnsmasq"
+const (
+	dnsmasqPath = "/usr/sbin/dnsmasq"
+	dnsPort     = 5300 // anybody may listen there
+)
 
 // DNSDomain is the domain of which a DNSServer knows everything. Every host in
 // it is this machine.
@@ -29,7 +32,7 @@ type DNSServer struct {
 	Resolver *net.Resolver // asks this server
 
 	t       testing.TB
-	port    int
+	address string
 	process *process
 }
 
@@ -37,9 +40,10 @@ type DNSServer struct {
 func DNS(t testing.TB, records ...SRV) *DNSServer {
 	t.Helper()
 	need(t, "dnsmasq", dnsmasqPath)
-	d := &DNSServer{t: t, port: FreePort(t)}
+	// An address of its own: another test's server would know the same domain.
+	d := &DNSServer{t: t, address: reserveAddress(t, []int{dnsPort})}
 	d.Resolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)))
+		return (&net.Dialer{}).DialContext(ctx, network, net.JoinHostPort(d.address, strconv.Itoa(dnsPort)))
 	}}
 	t.Cleanup(d.Stop)
 	d.Set(records...)
@@ -52,7 +56,7 @@ func (d *DNSServer) Set(records ...SRV) {
 	d.Stop()
 	args := []string{
 		"--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--no-poll", "--pid-file=",
-		"--listen-address=127.0.0.1", "--bind-interfaces", "--port=" + strconv.Itoa(d.port),
+		"--listen-address=" + d.address, "--bind-interfaces", "--port=" + strconv.Itoa(dnsPort),
 		"--local=/" + DNSDomain + "/", "--address=/" + DNSDomain + "/127.0.0.1",
 	}
 	if os.Getuid() == 0 {

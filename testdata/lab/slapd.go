@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"os"
 	"os/exec"
@@ -109,7 +110,8 @@ func (s *SlapdServer) Start() {
 	}
 }
 
-// tryStart starts the server and waits until it answers a bind.
+// tryStart starts the server and waits until it answers a bind. One that finds a
+// port taken ends.
 func (s *SlapdServer) tryStart() bool {
 	s.t.Helper()
 	// With -d it stays in the foreground.
@@ -124,7 +126,15 @@ func (s *SlapdServer) tryStart() bool {
 	return answers
 }
 
+// answers also looks at the certificate: on a port that was free a moment ago
+// another test's server may answer, which has the same names and passwords.
 func (s *SlapdServer) answers() bool {
+	d := tls.Dialer{Config: &tls.Config{RootCAs: s.CA.Pool}}
+	own, err := d.DialContext(context.Background(), "tcp", strings.TrimPrefix(s.TLSURL, "ldaps://"))
+	if err != nil {
+		return false
+	}
+	_ = own.Close() // it has shown who it is
 	c, err := ldap.DialURL(s.URL)
 	if err != nil {
 		return false
