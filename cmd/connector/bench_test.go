@@ -10,10 +10,10 @@ import (
 
 func TestParseBenchUser(t *testing.T) {
 	for line, want := range map[string]identity.Credentials{
-		"alice\tpa:ss\tword": {Username: "alice", Password: "pa:ss\tword"},
-		"alice:pa:ss":        {Username: "alice", Password: "pa:ss"},
-		"CORP\\alice: x ":    {Username: `CORP\alice`, Password: " x "},
-		"a:b\tc":             {Username: "a:b", Password: "c"},
+		"alice\tpa:ss\tword":  {Username: "alice", Password: "pa:ss\tword"},
+		"alice:pa:ss":         {Username: "alice", Password: "pa:ss"},
+		`CORP\alice:` + " x ": {Username: `CORP\alice`, Password: " x "},
+		"a:b\tc":              {Username: "a:b", Password: "c"},
 	} {
 		got, err := parseBenchUser(line)
 		if err != nil || got.Username != want.Username || string(got.Password) != string(want.Password) {

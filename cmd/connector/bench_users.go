@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -65,7 +64,7 @@ func (b *benchUsers) pick() *benchUser {
 			b.settled.Wait()
 			continue
 		}
-		u := b.all[rand.IntN(len(b.all))] //nolint:gosec // no secret
+		u := b.all[rand.IntN(len(b.all))]
 		switch u.state {
 		case benchUntried:
 			u.state = benchTrying
@@ -103,7 +102,7 @@ const maxBenchUsers = 1_000_000
 
 // benchUsers reads the names and passwords.
 func (a *app) benchUsers(name string) ([]identity.Credentials, error) {
-	var from io.Reader = a.stdin
+	from := a.stdin
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

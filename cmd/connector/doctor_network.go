@@ -90,8 +90,8 @@ func (o *once[T]) get(ask func() (T, error)) (T, error) {
 // newWay finds out where the tenant's hub and proxies are. The target names a
 // tenant.
 func newWay(a *app, t *target) *way {
-	w := &way{app: a, target: t, origin: "https://" + withPort(t.tenant, "443")}
-	w.own = !t.ticket.IsZero() && withPort(t.ticket.Host(), "443") == withPort(t.tenant, "443")
+	w := &way{app: a, target: t, origin: "https://" + withPort(t.tenant)}
+	w.own = !t.ticket.IsZero() && withPort(t.ticket.Host()) == withPort(t.tenant)
 	if w.own {
 		w.origin = originOf(t.ticket) // which may be http:// on this machine
 	}

@@ -82,12 +82,12 @@ func address(raw string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// withPort is HOST or HOST:PORT with a port.
-func withPort(host, port string) string {
+// withPort is HOST or HOST:PORT with a port, of HTTPS where there is none.
+func withPort(host string) string {
 	if _, _, err := net.SplitHostPort(host); err == nil {
 		return host
 	}
-	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+	return net.JoinHostPort(strings.Trim(host, "[]"), "443")
 }
 
 func loopback(host string) bool {

@@ -26,9 +26,9 @@ func (t *target) clocksEnv() doctor.Clocks {
 		}
 	}
 	ticket := t.ticket
-	if t.tenant != "" && (ticket.IsZero() || withPort(t.tenant, "443") != withPort(ticket.Host(), "443")) {
+	if t.tenant != "" && (ticket.IsZero() || withPort(t.tenant) != withPort(ticket.Host())) {
 		// Its clock is asked without a ticket's secret; the host alone counts.
-		other, err := tenant.ParseTicket("https://" + withPort(t.tenant, "443") + "/p/ad/doctor")
+		other, err := tenant.ParseTicket("https://" + withPort(t.tenant) + "/p/ad/doctor")
 		if err != nil {
 			return doctor.NewClocks(sources)
 		}

@@ -11,4 +11,8 @@ const ballastSize = 16 << 20
 var ballast []byte
 
 // settleMemory is for the commands that answer many logins.
-func settleMemory() { ballast = make([]byte, ballastSize) }
+func settleMemory() {
+	if ballast == nil {
+		ballast = make([]byte, ballastSize)
+	}
+}

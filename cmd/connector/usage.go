@@ -20,7 +20,7 @@ type usage struct {
 
 // while adds what the process takes while do runs.
 func (u *usage) while(do func()) {
-	self, err := process.NewProcess(int32(os.Getpid())) //nolint:gosec // process numbers fit
+	self, err := process.NewProcess(int32(os.Getpid()))
 	if err != nil {
 		do()
 		return
