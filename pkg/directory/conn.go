@@ -47,9 +47,10 @@ type line struct {
 	net.Conn
 	tcp    net.Conn // the same without TLS, whose Close may wait to say goodbye
 	writes atomic.Uint64
-	broken atomic.Bool // what was written did not go out
-	gauge  gauge       // of what is read, by one goroutine at a time
-	beyond atomic.Bool // the bounds of the gauge
+	broken atomic.Bool           // what was written did not go out
+	gauge  gauge                 // of what is read, by one goroutine at a time
+	beyond atomic.Bool           // the bounds of the gauge
+	ending atomic.Pointer[error] // why nothing can be read any more
 }
 
 // Read keeps from the library what it would drown in.
@@ -58,6 +59,9 @@ func (l *line) Read(b []byte) (int, error) {
 	if fault := l.gauge.pass(b[:n]); fault != nil {
 		l.beyond.Store(true)
 		return 0, fault
+	}
+	if err != nil {
+		l.ending.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }
@@ -79,16 +83,31 @@ func (l *line) Write(b []byte) (int, error) {
 type wire struct {
 	net.Conn
 	server   *server
-	heard    atomic.Int64  // Unix time in nanoseconds
+	heard    moment
 	patience time.Duration // for an answer to each thing written; 0 without end
+}
+
+// A moment is when something last happened, by the clock that only goes on: what
+// is done to the machine's time must not make a server look silent, or alive.
+type moment struct{ since atomic.Int64 } // start, in nanoseconds
+
+var start = time.Now()
+
+func (m *moment) set() { m.since.Store(int64(time.Since(start))) }
+
+// time is long ago when it never happened.
+func (m *moment) time() time.Time {
+	if since := m.since.Load(); since != 0 {
+		return start.Add(time.Duration(since))
+	}
+	return time.Time{}
 }
 
 func (w *wire) Read(b []byte) (int, error) {
 	n, err := w.Conn.Read(b)
 	if n > 0 {
-		now := time.Now().UnixNano()
-		w.heard.Store(now)
-		w.server.heard.Store(now)
+		w.heard.set()
+		w.server.heard.set()
 	}
 	if w.patience > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = fmt.Errorf("no answer within %s", w.patience)
@@ -200,6 +219,7 @@ func meanwhile[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, err
 		defer cn.judge(&o.err)
 		defer guard(&o.err)
 		o.value, o.err = op(cn.ldap)
+		o.err = cn.line.because(o.err)
 	}()
 	select {
 	case o := <-done:
@@ -222,7 +242,19 @@ func alone[T any](ctx context.Context, cn *conn, op func(*ldap.Conn) (T, error))
 	}()
 	defer cn.judge(&err)
 	defer guard(&err)
-	return op(cn.ldap)
+	value, err = op(cn.ldap)
+	return value, cn.line.because(err)
+}
+
+// because gives the error of an operation on a connection that ended the cause
+// that the library drops when that was before it had sent anything: a server's
+// TLS alert, say.
+func (l *line) because(err error) error {
+	ending := l.ending.Load()
+	if ending == nil || !lost(err) || inWords(clean(bare(err).Error())) != wasLost {
+		return err
+	}
+	return ldap.NewError(ldap.ErrorNetwork, fmt.Errorf("%s: %w", wasLost, *ending))
 }
 
 // A garbled error is an answer that cannot be read: something was done, and it

@@ -156,15 +156,17 @@ func inWords(s string) string {
 	s = strings.TrimPrefix(s, "ldap: ")
 	for _, prefix := range []string{"unable to read LDAP response packet: ", "unable to send request: "} {
 		if cause, ok := strings.CutPrefix(s, prefix); ok {
-			return "the connection was lost: " + cause
+			return wasLost + ": " + cause
 		}
 	}
 	switch s {
 	case "response channel closed", "connection closed", "could not retrieve response", "could not retrieve message":
-		return "the connection was lost"
+		return wasLost
 	}
 	return s
 }
+
+const wasLost = "the connection was lost"
 
 // clean makes a server's text fit for one line of a log: AD ends it with NUL,
 // and a hostile server may write anything.

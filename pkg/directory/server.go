@@ -27,7 +27,7 @@ type server struct {
 	work   *exclusive // bound as the service account
 	binds  *exclusive // users bind here
 
-	heard  atomic.Int64  // when it last sent anything; Unix time in nanoseconds
+	heard  moment        // when it last sent anything
 	asked  chan struct{} // holds a token while somebody asks whether it is alive
 	proved time.Time     // when it was asked last and answered; belongs to who holds the token
 
@@ -93,7 +93,7 @@ func (c *Client) newServer(url string) (*server, error) {
 }
 
 // silence returns for how long the server has sent nothing on any connection.
-func (s *server) silence() time.Duration { return time.Since(time.Unix(0, s.heard.Load())) }
+func (s *server) silence() time.Duration { return time.Since(s.heard.time()) }
 
 // openings returns the context of those who open connections now.
 func (s *server) openings() context.Context {

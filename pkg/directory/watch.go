@@ -123,7 +123,7 @@ func (c *Client) killAll(s *server) {
 // well: a firewall has forgotten it, say. A connection that was opened for the
 // operation is not, for the operation may be a repetition.
 func (c *Client) isDeadLink(ctx context.Context, cn *conn, began time.Time) bool {
-	since := time.Unix(0, cn.wire.heard.Load())
+	since := cn.wire.heard.time()
 	if since.Before(began) {
 		since = began
 	}
@@ -137,5 +137,5 @@ func (c *Client) isDeadLink(ctx context.Context, cn *conn, began time.Time) bool
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, overdue(patience))
 	defer cancel()
 	_, err := meanwhile(ctx, cn, func(l *ldap.Conn) (*ldap.SearchResult, error) { return l.Search(rootDSE("1.1")) })
-	return errors.Is(err, context.DeadlineExceeded) && time.Since(time.Unix(0, cn.wire.heard.Load())) >= patience
+	return errors.Is(err, context.DeadlineExceeded) && time.Since(cn.wire.heard.time()) >= patience
 }
