@@ -33,6 +33,7 @@ const (
 	searchMost   = 8                // and at the most
 	searchLoad   = 24               // searches on each at a time: servers have their limits
 	workConns    = 4                // one operation at a time: paged searches and modifications
+	listConns    = workConns / 2    // of these for lists, which take long: others are in a hurry
 	openTimeout  = 10 * time.Second // to dial one server, TLS and the service account's bind included
 	writeTimeout = 5 * time.Second  // for the peer to take what is written
 	maxIdle      = 2 * time.Minute  // well below what firewalls and servers cut (AD: 15 minutes)
@@ -146,9 +147,10 @@ type Client struct {
 
 	roster  roster
 	servers servers
-	shared  desk // for searches; bound as the service account
-	work    desk // for what needs a connection of its own; bound as the service account
-	binds   desk // users bind here
+	shared  desk          // for searches; bound as the service account
+	work    desk          // for what needs a connection of its own; bound as the service account
+	binds   desk          // users bind here
+	lists   chan struct{} // holds a token for each list that is read in pages
 	groups  *groupCache
 	nodes   *nodeCache
 	tokens  tokenMemory
@@ -197,6 +199,7 @@ func newClient(o Options, d *denial) *Client {
 	c.shared = desk{c, func(s *server) pool { return s.shared }}
 	c.work = desk{c, func(s *server) pool { return s.work }}
 	c.binds = desk{c, func(s *server) pool { return s.binds }}
+	c.lists = make(chan struct{}, listConns)
 	c.groups = newGroupCache(c.life, c.o.GroupsCache, c.o.Now, c.spawn)
 	c.nodes = newNodeCache(c.o.GroupsCache, c.o.Now)
 	return c

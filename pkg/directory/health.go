@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"regexp"
 	"time"
 
 	"github.com/go-ldap/ldap/v3"
@@ -52,8 +53,13 @@ func (c *Client) pause(ok bool) time.Duration {
 	return c.o.Heartbeat
 }
 
+// ownEnd is the near end of a connection in the net package's errors. It is
+// another one each time, and no news.
+var ownEnd = regexp.MustCompile(`\S+:\d+->`)
+
 // report tells State how the directory fares, if that is news.
 func (c *Client) report(ok bool, detail string) {
+	detail = ownEnd.ReplaceAllString(detail, "")
 	c.told.Lock() // also over the call, so that the last word is the last
 	defer c.told.Unlock()
 	if c.told.any && c.told.ok == ok && c.told.detail == detail {

@@ -232,7 +232,11 @@ func exchange(ctx context.Context, addr string, request []byte, share int) ([]by
 		left = time.Until(deadline)
 	}
 	left /= time.Duration(share)
-	ctx, cancel := context.WithTimeoutCause(ctx, left, overdue(left.Round(time.Millisecond)))
+	said := left.Round(time.Second) // or the same trouble would have another name each time
+	if said == 0 {
+		said = left.Round(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, left, overdue(said))
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -195,6 +195,12 @@ func (c *Client) searchMany(ctx context.Context, req *ldap.SearchRequest, timeou
 		a.entries = a.entries[:min(limit, len(a.entries))]
 		return a, err
 	}
+	select {
+	case c.lists <- struct{}{}:
+		defer func() { <-c.lists }()
+	case <-ctx.Done():
+		return answer{}, context.Cause(ctx)
+	}
 	return c.searchPages(ctx, req, timeout, limit)
 }
 
