@@ -107,7 +107,10 @@ func (c *Client) inTurn(ctx context.Context, do func(context.Context, *server) (
 		}
 		failed = append(failed, more...)
 	}
-	if len(failed) == 1 {
+	switch len(failed) {
+	case 0: // all were passed over until the caller's patience ended
+		return nil, context.Cause(ctx)
+	case 1:
 		return nil, failed[0]
 	}
 	return nil, failed

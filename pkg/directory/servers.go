@@ -88,11 +88,15 @@ func (ss *servers) hopeful(s *server) bool {
 	return !s.mark.down || ss.now().Sub(s.mark.at) >= min(hopeAfter, ss.returnAfter)
 }
 
-// left reports whether another server than s is in use, and works.
+// left reports whether another server than s is in use, and works or is listed
+// where s is not.
 func (ss *servers) left(s *server) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	return ss.current != nil && ss.current != s && ss.current.mark.listed && !ss.current.mark.down
+	if ss.current == nil || ss.current == s || !ss.current.mark.listed {
+		return false
+	}
+	return !ss.current.mark.down || !s.mark.listed
 }
 
 // several reports whether there is more than one server.

@@ -148,3 +148,19 @@ func TestServersOfOneRank(t *testing.T) {
 		t.Errorf("change %+v %v", ch, changed)
 	}
 }
+
+// A server that is on the list no more is left whether or not the one in use
+// works: nobody looks after its connections later.
+func TestServersLeaveTheUnlisted(t *testing.T) {
+	f := newFleet(nil, "a", "b")
+	a, b := f.named["a"], f.named["b"]
+	f.works(a)
+	f.fails(a, errors.New("gone"))
+	if f.left(b) {
+		t.Error("left the only one that may work")
+	}
+	f.list(nil, "a")
+	if !f.left(b) || f.left(a) {
+		t.Errorf("left the unlisted one: %v, the one in use: %v", f.left(b), f.left(a))
+	}
+}
