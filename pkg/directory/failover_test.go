@@ -106,7 +106,7 @@ func TestLoseOneOfTwo(t *testing.T) {
 	}{
 		"killed": {
 			func(s *lab.SlapdServer, p *lab.Proxy) { s.Stop(); p.Down() },
-			func(s *lab.SlapdServer, p *lab.Proxy) { s.Start(); p.Up() }, 5 * time.Second,
+			func(s *lab.SlapdServer, p *lab.Proxy) { s.Start(); p.Up() }, 10 * time.Second,
 		},
 		"frozen": {
 			func(s *lab.SlapdServer, _ *lab.Proxy) { s.Pause() },

@@ -134,8 +134,7 @@ func TestInspectTLS(t *testing.T) {
 	}
 }
 
-func TestInspectSamba(t *testing.T) {
-	dc := lab.Samba(t, lab.SambaOptions{})
+func testInspectSamba(t *testing.T, dc *lab.SambaServer) {
 	o := directory.Options{URLs: []string{dc.TLSURL}, BaseDN: dc.BaseDN, TLS: &tls.Config{RootCAs: caPool(t, dc.CAFile), ServerName: dc.Host}}
 	as := func(user, password string) *directory.Inspector {
 		return inspector(t, o, func(o *directory.Options) { o.BindUser, o.BindPassword = user, identity.Password(password) })

@@ -29,9 +29,8 @@ func sambaClient(t *testing.T, s *lab.SambaServer, change ...func(*directory.Opt
 
 // Each state of an account is refused for its reason, in words, by a real
 // domain controller's own answer.
-func TestSambaStates(t *testing.T) {
+func testSambaStates(t *testing.T, s *lab.SambaServer) {
 	var told journal
-	s := lab.Samba(t, lab.SambaOptions{})
 	c := sambaClient(t, s, func(o *directory.Options) { o.Log = told.log() })
 	for name, want := range map[string]struct {
 		reason identity.Reason
@@ -83,8 +82,7 @@ func TestSambaStates(t *testing.T) {
 }
 
 // New passwords: complexity, history, rights and unlocking, by Samba's answers.
-func TestSambaPasswords(t *testing.T) {
-	s := lab.Samba(t, lab.SambaOptions{})
+func testSambaPasswords(t *testing.T, s *lab.SambaServer) {
 	c := sambaClient(t, s, func(o *directory.Options) { o.UnlockOnChange = true })
 	find := func(name string) string {
 		t.Helper()
