@@ -94,16 +94,22 @@ func serve(t *testing.T, o sandbox.DirectoryOptions) *sandbox.Directory {
 	return d
 }
 
-// The demo population has a user in each state that Active Directory refuses.
-func TestActiveDirectoryStates(t *testing.T) {
-	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Traits: sandbox.Traits{ActiveDirectory: true, TrailingNUL: true}})
+// demoClient asks a sandbox of the demo population.
+func demoClient(t *testing.T, traits sandbox.Traits) *directory.Client {
+	t.Helper()
+	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Traits: traits})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = d.Close() }()
-	c := directory.New(directory.Options{URLs: []string{d.URL()}, BaseDN: d.BaseDN(),
-		BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword())})
-	defer func() { _ = c.Close() }()
+	t.Cleanup(func() { _ = d.Close() })
+	return ask(t, func(o *directory.Options) {
+		*o = directory.Options{URLs: o.URLs, BaseDN: d.BaseDN(), BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword())}
+	}, d.URL())
+}
+
+// The demo population has a user in each state that Active Directory refuses.
+func TestActiveDirectoryStates(t *testing.T) {
+	c := demoClient(t, sandbox.Traits{ActiveDirectory: true, TrailingNUL: true})
 	for name, want := range map[string]identity.Reason{
 		"locked": identity.AccountLocked, "disabled": identity.AccountDisabled, "expired": identity.AccountExpired,
 		"stale": identity.PasswordExpired, "mustchange": identity.PasswordChangeRequired,
@@ -138,14 +144,7 @@ func TestActiveDirectoryStates(t *testing.T) {
 
 // 389 Directory Server says why in results, texts and controls of its own.
 func TestStates389(t *testing.T) {
-	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Traits: sandbox.Traits{Server389: true}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = d.Close() }()
-	c := directory.New(directory.Options{URLs: []string{d.URL()}, BaseDN: d.BaseDN(),
-		BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword())})
-	defer func() { _ = c.Close() }()
+	c := demoClient(t, sandbox.Traits{Server389: true})
 	for name, want := range map[string]identity.Reason{
 		"locked": identity.AccountLocked, "disabled": identity.AccountDisabled, "stale": identity.PasswordExpired,
 		"mustchange": identity.PasswordChangeRequired, "alice": "",
