@@ -60,6 +60,9 @@ func (p policy) meaning(code uint16) (meaning, bool) {
 		return meaning{}, false
 	}
 	if m, ok := policyErrors[p.err]; ok {
+		if !p.proves(code) {
+			m.reason = identity.WrongPassword
+		}
 		return m, true
 	}
 	switch {
@@ -71,6 +74,20 @@ func (p policy) meaning(code uint16) (meaning, bool) {
 		return policyErrors[2], true
 	}
 	return meaning{}, false
+}
+
+// proves reports whether the policy's word means that the password was right,
+// where that is the question: what must be changed is told beside success, and
+// what has expired beside invalid credentials as well (section 8.1). An operator
+// may have such logins accepted.
+func (p policy) proves(code uint16) bool {
+	switch p.err {
+	case 0:
+		return code == ldap.LDAPResultSuccess || code == ldap.LDAPResultInvalidCredentials
+	case 2:
+		return code == ldap.LDAPResultSuccess
+	}
+	return true
 }
 
 // warning says in words what an accepted user should hear, or "".

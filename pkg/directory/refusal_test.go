@@ -58,6 +58,8 @@ func TestRefusedBind(t *testing.T) {
 		{"policy: expired", says(0), said(49, ""), identity.PasswordExpired},
 		{"policy: locked", says(1), said(49, ""), identity.AccountLocked},
 		{"policy: must change", says(2), nil, identity.PasswordChangeRequired},
+		{"policy: must change, and no proof of the password", says(2), said(49, ""), identity.WrongPassword},
+		{"policy: expired, and no proof of the password", says(0), said(53, ""), identity.WrongPassword},
 		{"policy: only wrong", says(-1), said(49, ""), identity.WrongPassword},
 		// 389 Directory Server says no to locked accounts by other results.
 		{"policy: retry limit", says(1), said(19, "Exceed password retry limit. Please try later."), identity.AccountLocked},
