@@ -69,3 +69,40 @@ func TestABurstIsRefusedOnce(t *testing.T) {
 		t.Errorf("bound %d times", n)
 	}
 }
+
+// reference is a search's continuation reference.
+func reference(request *ber.Packet, url string) []byte {
+	op := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationSearchResultReference, nil, "")
+	op.AppendChild(ber.NewString(ber.ClassUniversal, ber.TypePrimitive, ber.TagOctetString, url, ""))
+	m := ber.NewSequence("")
+	m.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, request.Children[0].Value, ""))
+	m.AppendChild(op)
+	return m.Bytes()
+}
+
+// A server that refuses the service account refuses it once, to however many of
+// its places references lead.
+func TestAReferenceIsRefusedOnce(t *testing.T) {
+	var binds atomic.Int32
+	far := listen(t, fake(refusingAccounts(&binds, 0, 49, "")))
+	near := listen(t, fake(func(op ber.Tag, p *ber.Packet) []answer {
+		if op != ldap.ApplicationSearchRequest || isRootDSE(op, p) {
+			return done(op, 0, "")
+		}
+		var all []answer
+		for _, place := range []string{"a", "b", "c", "d", "e"} {
+			all = append(all, answer{raw: reference(p, far+"/ou="+place+",dc=lab,dc=test")})
+		}
+		return append(all, done(op, 0, "")...)
+	}))
+	c := ask(t, func(o *directory.Options) {
+		o.BindUser, o.BindPassword, o.ReferralHosts = "cn=svc", "planted-Secret", hostOf(far)
+	}, near)
+	for range 3 {
+		_, err := c.Find(t.Context(), "x")
+		isFault(t, err, "invalid credentials (49)")
+	}
+	if n := binds.Load(); n != 1 {
+		t.Errorf("bound %d times", n)
+	}
+}
