@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	"keys":      {},
 	"tenant":    {},
 	"agent":     {},
+	"service":   {},
 	"directory": {"identity"},
 	"profile":   {"identity"},
 	"kerberos":  {},
