@@ -25,6 +25,9 @@ need chronyd chrony
 need faketime faketime
 need nft nftables
 need ip iproute2
+need systemd-nspawn systemd-container
+need mmdebstrap mmdebstrap arch-test
+need nsenter util-linux
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 	echo "lab: not installed here, and their tests are skipped:$missing" >&2

@@ -125,7 +125,7 @@ func sambaTemplate(t testing.TB, bulk int) (dir string, unlock func(), err error
 		unlock()
 		return "", nil, err
 	}
-	dropTemplates(cache, now.AddDate(0, 0, -14))
+	dropTemplates(cache, "samba-*", now.AddDate(0, 0, -14))
 	return dir, unlock, nil
 }
 
@@ -173,9 +173,9 @@ func copySeeded(t testing.TB, to string) error {
 	return copyTree(base, to)
 }
 
-// dropTemplates removes the templates that nobody has used since.
-func dropTemplates(cache string, since time.Time) {
-	locks, _ := filepath.Glob(filepath.Join(cache, "samba-*.lock"))
+// dropTemplates removes the templates of a kind that nobody has used since.
+func dropTemplates(cache, kind string, since time.Time) {
+	locks, _ := filepath.Glob(filepath.Join(cache, kind+".lock"))
 	for _, lock := range locks {
 		info, err := os.Stat(lock)
 		if err != nil || info.ModTime().After(since) {
