@@ -1,0 +1,7 @@
+//go:build !linux
+
+package service
+
+import "testing"
+
+func homeOf(*testing.T, Unit) {}

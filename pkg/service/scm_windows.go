@@ -1,0 +1,342 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
+	"golang.org/x/sys/windows/svc"
+	"golang.org/x/sys/windows/svc/eventlog"
+	"golang.org/x/sys/windows/svc/mgr"
+)
+
+// An scm asks the Service Control Manager.
+type scm struct{}
+
+func system() (Manager, error) { return scm{}, nil }
+
+// recovery brings the service back whatever ended it, later each time. Each
+// action past the last is the last again; after a quiet day it begins anew.
+var recovery = []mgr.RecoveryAction{
+	{Type: mgr.ServiceRestart, Delay: time.Second},
+	{Type: mgr.ServiceRestart, Delay: 10 * time.Second},
+	{Type: mgr.ServiceRestart, Delay: time.Minute},
+}
+
+// registered ends the description of a service that the connector registered.
+const registered = "(Registered by the connector.)"
+
+const quiet = 24 * 60 * 60 // seconds
+
+// config is u as the Service Control Manager has it. The account is one that
+// the system makes for this service alone, without a password.
+func config(u Unit) mgr.Config {
+	words := []string{windows.EscapeArg(u.Program)}
+	for _, arg := range u.Args {
+		words = append(words, windows.EscapeArg(arg))
+	}
+	return mgr.Config{
+		ServiceType:      windows.SERVICE_WIN32_OWN_PROCESS,
+		StartType:        mgr.StartAutomatic,
+		DelayedAutoStart: true,
+		ErrorControl:     mgr.ErrorNormal,
+		BinaryPathName:   strings.Join(words, " "),
+		ServiceStartName: `NT SERVICE\` + u.Name,
+		DisplayName:      u.Name,
+		Description:      u.Description + " " + registered,
+		SidType:          windows.SERVICE_SID_TYPE_UNRESTRICTED,
+	}
+}
+
+// with opens the service and lets do use it; a service that is not there is
+// ErrNotRegistered.
+func with(name string, rights uint32, do func(*mgr.Service) error) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	manager, err := windows.OpenSCManager(nil, nil, windows.SC_MANAGER_CONNECT)
+	if err != nil {
+		return fmt.Errorf("open the Service Control Manager: %w", err)
+	}
+	defer func() { _ = windows.CloseServiceHandle(manager) }() // nothing is kept back until then
+	text, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return err
+	}
+	handle, err := windows.OpenService(manager, text, rights)
+	if errors.Is(err, windows.ERROR_SERVICE_DOES_NOT_EXIST) {
+		return ErrNotRegistered
+	}
+	if err != nil {
+		return denied(err)
+	}
+	s := &mgr.Service{Name: name, Handle: handle}
+	defer func() { _ = s.Close() }() // the same
+	return do(s)
+}
+
+// A deniedError is for an administrator to do.
+type deniedError struct{ error }
+
+func (e deniedError) Unwrap() error { return e.error }
+
+// Hint says what to do.
+func (deniedError) Hint() string { return "Run this as an administrator." }
+
+func denied(err error) error {
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) {
+		return deniedError{err}
+	}
+	return err
+}
+
+// failed is an error with what was being done.
+func failed(doing, name string, err error) error {
+	return fmt.Errorf("%s the service %s: %w", doing, name, denied(err))
+}
+
+// current returns what is registered, nil if nothing is. What the connector did
+// not register is a *ForeignError.
+func current(name string) (*mgr.Config, []mgr.RecoveryAction, error) {
+	var c mgr.Config
+	var actions []mgr.RecoveryAction
+	err := with(name, windows.SERVICE_QUERY_CONFIG, func(s *mgr.Service) (err error) {
+		if c, err = s.Config(); err != nil {
+			return err
+		}
+		if !strings.HasSuffix(c.Description, registered) {
+			return &ForeignError{Name: name, Where: c.BinaryPathName}
+		}
+		actions, err = s.RecoveryActions()
+		return err
+	})
+	if errors.Is(err, ErrNotRegistered) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return &c, actions, nil
+}
+
+func (scm) Registered(_ context.Context, u Unit) (bool, error) {
+	if err := u.check(); err != nil {
+		return false, err
+	}
+	if u.Environment != "" {
+		return false, fmt.Errorf("register %q: Windows services read no environment from a file", u.Name)
+	}
+	c, actions, err := current(u.Name)
+	if err != nil || c == nil {
+		return false, err
+	}
+	w := config(u)
+	return c.BinaryPathName == w.BinaryPathName && strings.EqualFold(c.ServiceStartName, w.ServiceStartName) &&
+		c.StartType == w.StartType && c.DelayedAutoStart == w.DelayedAutoStart && c.DisplayName == w.DisplayName &&
+		c.Description == w.Description && c.SidType == w.SidType && slices.Equal(actions, recovery) && hasEvents(u.Name), nil
+}
+
+func (m scm) Register(ctx context.Context, u Unit) (Change, error) {
+	if same, err := m.Registered(ctx, u); same || err != nil {
+		return Change{}, err
+	}
+	before, actions, err := current(u.Name)
+	if err != nil {
+		return Change{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Change{}, failed("register", u.Name, err)
+	}
+	c := Change{undo: func(ctx context.Context) error {
+		if before == nil {
+			return m.Remove(ctx, u.Name)
+		}
+		return put(u.Name, *before, actions)
+	}}
+	if before == nil {
+		err = create(u)
+	}
+	if err == nil {
+		err = put(u.Name, config(u), recovery)
+	}
+	if err == nil && !hasEvents(u.Name) {
+		err = eventlog.InstallAsEventCreate(u.Name, eventlog.Info|eventlog.Warning|eventlog.Error)
+	}
+	if err != nil {
+		return c, failed("register", u.Name, err)
+	}
+	return c, nil
+}
+
+func create(u Unit) error {
+	manager, err := mgr.Connect()
+	if err != nil {
+		return fmt.Errorf("open the Service Control Manager: %w", err)
+	}
+	defer func() { _ = manager.Disconnect() }() // nothing is kept back until then
+	s, err := manager.CreateService(u.Name, u.Program, config(u), u.Args...)
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func put(name string, c mgr.Config, actions []mgr.RecoveryAction) error {
+	// A service that is to be restarted needs SERVICE_START as well.
+	const rights = windows.SERVICE_CHANGE_CONFIG | windows.SERVICE_QUERY_CONFIG | windows.SERVICE_START
+	return with(name, rights, func(s *mgr.Service) error {
+		if err := s.UpdateConfig(c); err != nil {
+			return err
+		}
+		if err := s.SetRecoveryActions(actions, quiet); err != nil {
+			return err
+		}
+		return s.SetRecoveryActionsOnNonCrashFailures(true)
+	})
+}
+
+// eventSources is where the sources of the event log's Application log are.
+const eventSources = `SYSTEM\CurrentControlSet\Services\EventLog\Application\`
+
+func hasEvents(name string) bool {
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, eventSources+name, registry.QUERY_VALUE)
+	if err != nil {
+		return false
+	}
+	_ = key.Close() // it was only read
+	return true
+}
+
+func (m scm) Remove(ctx context.Context, name string) error {
+	c, _, err := current(name)
+	if err != nil {
+		return err
+	}
+	if c != nil {
+		if err := m.Stop(ctx, name); err != nil {
+			return err
+		}
+		if err := with(name, windows.DELETE, (*mgr.Service).Delete); err != nil && !errors.Is(err, ErrNotRegistered) {
+			return failed("remove", name, err)
+		}
+		// It is gone once the last program that looks at it has closed it.
+		err := eventually(ctx, func() (bool, error) {
+			err := with(name, windows.SERVICE_QUERY_STATUS, func(*mgr.Service) error { return nil })
+			return errors.Is(err, ErrNotRegistered), nil
+		})
+		if err != nil {
+			return failed("remove", name, fmt.Errorf("wait until nobody looks at it: %w", err))
+		}
+	}
+	if hasEvents(name) {
+		if err := eventlog.Remove(name); err != nil {
+			return failed("remove", name, fmt.Errorf("take its source from the event log: %w", err))
+		}
+	}
+	return nil
+}
+
+func (m scm) Start(ctx context.Context, name string) error {
+	err := with(name, windows.SERVICE_START|windows.SERVICE_QUERY_STATUS, func(s *mgr.Service) error {
+		if err := s.Start(); err != nil && !errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
+			return err
+		}
+		return eventually(ctx, func() (bool, error) {
+			q, err := s.Query()
+			if err == nil && q.State == svc.Stopped {
+				err = fmt.Errorf("it ended before it was ready (%s)", ended(q))
+			}
+			return q.State == svc.Running, err
+		})
+	})
+	if err != nil {
+		return failed("start", name, err)
+	}
+	return nil
+}
+
+func (m scm) Stop(ctx context.Context, name string) error {
+	err := with(name, windows.SERVICE_STOP|windows.SERVICE_QUERY_STATUS, func(s *mgr.Service) error {
+		return eventually(ctx, func() (bool, error) {
+			q, err := s.Query()
+			if err != nil || q.State == svc.Stopped {
+				return true, err
+			}
+			if q.State == svc.Running {
+				if _, err = s.Control(svc.Stop); errors.Is(err, windows.ERROR_SERVICE_NOT_ACTIVE) {
+					return true, nil
+				}
+			}
+			return false, err
+		})
+	})
+	if err != nil && !errors.Is(err, ErrNotRegistered) {
+		return failed("stop", name, err)
+	}
+	return nil
+}
+
+func (scm) Status(_ context.Context, name string) (Status, error) {
+	var st Status
+	err := with(name, windows.SERVICE_QUERY_STATUS|windows.SERVICE_QUERY_CONFIG, func(s *mgr.Service) error {
+		q, err := s.Query()
+		if err != nil {
+			return err
+		}
+		st.PID = int(q.ProcessId)
+		switch q.State {
+		case svc.Running, svc.Paused, svc.PausePending, svc.ContinuePending:
+			st.State = Running
+		case svc.StartPending:
+			st.State = Starting
+		case svc.StopPending:
+			st.State = Stopping
+		default:
+			st.State, st.Detail = Stopped, ended(q)
+		}
+		c, err := s.Config()
+		st.Enabled = err == nil && c.StartType == mgr.StartAutomatic
+		return err
+	})
+	if errors.Is(err, ErrNotRegistered) {
+		return Status{State: None}, nil
+	}
+	if err != nil {
+		return Status{}, failed("ask for", name, err)
+	}
+	return st, nil
+}
+
+// ended says how a service ended that did not do so on request.
+func ended(q svc.Status) string {
+	switch {
+	case q.Win32ExitCode == 0 || q.Win32ExitCode == uint32(windows.ERROR_SERVICE_NEVER_STARTED):
+		return ""
+	case q.ServiceSpecificExitCode != 0:
+		return fmt.Sprintf("exit code %d", q.ServiceSpecificExitCode)
+	}
+	return windows.Errno(q.Win32ExitCode).Error()
+}
+
+// eventually asks until it is so, for two minutes at most.
+func eventually(ctx context.Context, so func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if ok, err := so(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}

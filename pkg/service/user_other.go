@@ -1,0 +1,27 @@
+//go:build !linux
+
+package service
+
+import (
+	"context"
+	"fmt"
+	"os/user"
+)
+
+// EnsureUser makes no accounts here: on Windows the system has one for each
+// service, which has no name to ask for, and on macOS it must be there.
+func EnsureUser(_ context.Context, name string) (created bool, err error) {
+	if err := checkUser(name); err != nil {
+		return false, fmt.Errorf("make the account: %w", err)
+	}
+	if name == "" {
+		return false, nil
+	}
+	if _, err := user.Lookup(name); err != nil {
+		return false, fmt.Errorf("look for the account %s: %w", name, err)
+	}
+	return false, nil
+}
+
+// RemoveUser has nothing to remove, because EnsureUser makes nothing.
+func RemoveUser(context.Context, string) error { return nil }
