@@ -286,7 +286,7 @@ func probeCleartext(ctx context.Context, e *Env) Outcome {
 	if err != nil {
 		return failure(err)
 	}
-	var clear []string
+	var bare []string
 	for _, s := range good {
 		if s.TLS || s.Loopback {
 			continue
@@ -296,10 +296,10 @@ func probeCleartext(ctx context.Context, e *Env) Outcome {
 		if about, err := e.Directory.About(ctx, s); err == nil && about.StartTLS {
 			text += "; it offers StartTLS"
 		}
-		clear = append(clear, text)
+		bare = append(bare, text)
 	}
-	if len(clear) > 0 {
-		return Fail(strings.Join(clear, "\n"))
+	if len(bare) > 0 {
+		return Fail(strings.Join(bare, "\n"))
 	}
 	return Pass("TLS, or this machine")
 }

@@ -76,7 +76,7 @@ func TestDirectoryServerChecks(t *testing.T) {
 			}
 		}
 	}
-	clear := func(s ...Server) func(*Env) {
+	servers := func(s ...Server) func(*Env) {
 		return func(e *Env) {
 			e.Directory.Servers = func(context.Context) ([]Server, error) { return s, nil }
 		}
@@ -111,35 +111,35 @@ func TestDirectoryServerChecks(t *testing.T) {
 		{"one", "directory.reach", but(only("ldaps://dc2")), Passed, "ldaps://dc2"},
 		{"none", "directory.reach", but(only()), Failed, "connection refused"},
 		{"no name", "directory.reach", but(unresolved), Failed, "no SRV records"},
-		{"no list", "directory.reach", but(clear()), Failed, "names no server"},
+		{"no list", "directory.reach", but(servers()), Failed, "names no server"},
 		{"no directory", "directory.reach", Env{}, Skipped, "LDAP_URL"},
 
 		{"all", "directory.servers", well(), Passed, "all 2"},
 		{"one of two", "directory.servers", but(only("ldaps://dc1")), Failed, "1 of 2 | "},
-		{"one", "directory.servers", but(clear(Server{URL: "ldaps://dc1"})), Skipped, "one server"},
+		{"one", "directory.servers", but(servers(Server{URL: "ldaps://dc1"})), Skipped, "one server"},
 		{"no name", "directory.servers", but(unresolved), Failed, "no SRV records"},
 
 		{"trusted", "tls.directory", well(), Passed, "ldaps://dc1: TLS 1.3, ldaps://dc2: TLS 1.3"},
 		{"not trusted", "tls.directory", but(peer(Peer{Fault: untrusted}, nil)), Failed, "Put the authority's certificate into"},
 		{"no TLS there", "tls.directory", but(peer(Peer{}, errors.New("not TLS"))), Failed, "not TLS"},
-		{"in clear", "tls.directory", but(clear(Server{URL: "ldap://dc1"})), Skipped, "not spoken to over TLS"},
+		{"in clear", "tls.directory", but(servers(Server{URL: "ldap://dc1"})), Skipped, "not spoken to over TLS"},
 		{"no name", "tls.directory", but(unresolved), Failed, "no SRV records"},
 
 		{"lasts", "tls.directory-expiry", well(), Passed, "until 2026-05-30"},
 		{"ends soon", "tls.directory-expiry", but(peer(lasting(29), nil)), Failed, "ends on 2026-03-30, in 29 days"},
-		{"in clear", "tls.directory-expiry", but(clear(Server{URL: "ldap://dc1"})), Skipped, "not spoken to over TLS"},
+		{"in clear", "tls.directory-expiry", but(servers(Server{URL: "ldap://dc1"})), Skipped, "not spoken to over TLS"},
 		{"no name", "tls.directory-expiry", but(unresolved), Failed, "no SRV records"},
 
 		{"TLS", "directory.cleartext", well(), Passed, "TLS"},
-		{"this machine", "directory.cleartext", but(clear(Server{URL: "ldap://127.0.0.1", Loopback: true})), Passed, "this machine"},
-		{"in clear", "directory.cleartext", but(clear(Server{URL: "ldap://dc1"})), Failed, "ldap://dc1 is spoken to in the clear; it offers StartTLS"},
+		{"this machine", "directory.cleartext", but(servers(Server{URL: "ldap://127.0.0.1", Loopback: true})), Passed, "this machine"},
+		{"in clear", "directory.cleartext", but(servers(Server{URL: "ldap://dc1"})), Failed, "ldap://dc1 is spoken to in the clear; it offers StartTLS"},
 		{"no name", "directory.cleartext", but(unresolved), Failed, "no SRV records"},
 
 		{"over TLS", "directory.signing", well(), Passed, "simple binds over TLS; this one does not yet insist"},
 		{"over TLS, hardened", "directory.signing", but(func(e *Env) {
 			e.Directory.InClear = func(context.Context, Server) (bool, error) { return false, nil }
 		}), Passed, "already insists"},
-		{"in clear", "directory.signing", but(clear(Server{URL: "ldap://dc1"})), Failed, "passwords go in the clear"},
+		{"in clear", "directory.signing", but(servers(Server{URL: "ldap://dc1"})), Failed, "passwords go in the clear"},
 		{"GSSAPI", "directory.signing", but(func(e *Env) { e.Directory.GSSAPI = true }), Failed, "without signing or sealing"},
 		{"not AD", "directory.signing", but(about(About{Kind: "openldap"}, nil)), Skipped, "Active Directory"},
 		{"unreachable", "directory.signing", but(only()), Skipped, "no server"},
