@@ -2,6 +2,15 @@
 
 package service
 
-import "errors"
+import "context"
 
-func agent([]string) error { return errors.New("there is no machine to run on") }
+// agent is a service that does nothing until it is to end.
+func agent([]string) error {
+	return Run(context.Background(), "agent", func(ctx context.Context, n *Notifier) error {
+		if err := n.Ready(); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return nil
+	})
+}

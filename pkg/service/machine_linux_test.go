@@ -58,6 +58,7 @@ func TestMachine(t *testing.T) {
 		{"accounts", accountsThere},
 		{"life", lifeThere},
 		{"low port", lowPortThere},
+		{"two of them", twoThere},
 	}
 	for _, step := range steps {
 		if !t.Run(step.name, func(t *testing.T) {
@@ -188,6 +189,39 @@ func lowPortThere(t *testing.T, m *lab.Machine) {
 		}
 	}
 	m.Run(programThere, "remove", asJSON(t, u))
+	m.Run("rm", "-r", homesThere)
+}
+
+// Several services on one machine have nothing in common: not the account, the
+// home, or the end.
+func twoThere(t *testing.T, m *lab.Machine) {
+	one, two := unitThere("auth0-adldap"), unitThere("auth0-adldap-second")
+	two.Program = two.Home + "/agent" // in its home, where it may write
+	for _, u := range []Unit{one, two} {
+		m.Run(programThere, "register", asJSON(t, u))
+		m.Run("mkdir", "-p", u.Home)
+		m.Run("cp", programThere, u.Home+"/agent")
+		m.Run(programThere, "entrust", asJSON(t, u))
+		m.Run("systemctl", "start", u.Name)
+		m.Run("cat", u.Home+"/ready")
+	}
+	if owner := m.Run("stat", "--format=%U", one.Home, two.Home, one.Home+"/agent", two.Program); owner !=
+		one.User+"\n"+two.User+"\n"+one.User+"\nroot\n" {
+		t.Errorf("owners %q", owner)
+	}
+	other := statusThere(t, m, two)
+	for _, verb := range []string{"mv", "rm -f"} {
+		out, err := m.Try("nsenter", "--target", strconv.Itoa(other.PID), "--mount", "--setuid", strings.TrimSpace(m.Run("id", "-u", two.User)),
+			"/bin/sh", "-c", verb+` "$1" "$2"`, "sh", two.Program, two.Home+"/other")
+		if err == nil {
+			t.Errorf("it could %s its program: %s", verb, out)
+		}
+	}
+	m.Run(programThere, "remove", asJSON(t, one))
+	if now := statusThere(t, m, two); now.State != Running || now.PID != other.PID {
+		t.Errorf("the other one: %+v, then %+v", other, now)
+	}
+	m.Run(programThere, "remove", asJSON(t, two))
 	m.Run("rm", "-r", homesThere)
 }
 

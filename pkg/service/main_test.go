@@ -43,6 +43,12 @@ var roles = map[string]func(args []string) error{
 			return RemoveUser(ctx, u.User)
 		})
 	},
+	"entrust": func(args []string) error {
+		return withUnit(args, func(ctx context.Context, _ Manager, u Unit) error {
+			_, err := Entrust(ctx, u)
+			return err
+		})
+	},
 	"status": func(args []string) error {
 		return withUnit(args, func(ctx context.Context, m Manager, u Unit) error {
 			st, err := m.Status(ctx, u.Name)

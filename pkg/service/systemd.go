@@ -117,6 +117,9 @@ func folders(line func(string, ...any), u Unit) {
 	for _, p := range program {
 		line("BindReadOnlyPaths=%s", quotePath(p))
 	}
+	if len(program) == 0 && within(append([]string{u.Home}, u.Writable...), u.Program) {
+		line("ReadOnlyPaths=%s", quotePath(u.Program)) // what root will run is not the service's to change
+	}
 }
 
 // split tells paths that the service sees anyway from those in hidden folders.

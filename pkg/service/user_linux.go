@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"strconv"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ func EnsureUser(ctx context.Context, name string) (created bool, err error) {
 	if name == "root" {
 		return false, errors.New("make the account root: the connector needs none of its rights")
 	}
-	_, known, err := comment(ctx, name)
+	_, known, err := passwd(ctx, name)
 	if known || err != nil {
 		return false, err
 	}
@@ -40,8 +41,8 @@ func RemoveUser(ctx context.Context, name string) error {
 	if err := checkUser(name); err != nil {
 		return fmt.Errorf("remove the account: %w", err)
 	}
-	text, known, err := comment(ctx, name)
-	if err != nil || !known || text != mark {
+	fields, known, err := passwd(ctx, name)
+	if err != nil || !known || fields[4] != mark {
 		return err
 	}
 	if _, err := tool(ctx, "userdel", name); err != nil {
@@ -50,19 +51,38 @@ func RemoveUser(ctx context.Context, name string) error {
 	return nil
 }
 
-// comment returns an account's comment. It asks all sources of accounts that
-// the system has, not only the file.
-func comment(ctx context.Context, name string) (text string, known bool, err error) {
+// passwd returns an account's fields, as passwd(5) has them. It asks all
+// sources of accounts that the system has, not only the file.
+func passwd(ctx context.Context, name string) (fields []string, known bool, err error) {
 	out, err := tool(ctx, "getent", "passwd", name)
 	if e := (*exec.ExitError)(nil); errors.As(err, &e) && e.ExitCode() == 2 { // getent(1): not found
-		return "", false, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("look for the account %s: %w", name, err)
+		return nil, false, fmt.Errorf("look for the account %s: %w", name, err)
 	}
-	fields := strings.Split(strings.TrimSpace(string(out)), ":")
+	fields = strings.Split(strings.TrimSpace(string(out)), ":")
 	if len(fields) != 7 || fields[0] != name {
-		return "", false, fmt.Errorf("look for the account %s: getent answered %q", name, lastOf(string(out)))
+		return nil, false, fmt.Errorf("look for the account %s: getent answered %q", name, lastOf(string(out)))
 	}
-	return fields[4], true, nil
+	return fields, true, nil
+}
+
+// ids returns the numbers of an account and of its group.
+func ids(ctx context.Context, name string) (uid, gid int, err error) {
+	fields, known, err := passwd(ctx, name)
+	if err == nil && !known {
+		err = fmt.Errorf("look for the account %s: there is none", name)
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	uid, err = strconv.Atoi(fields[2])
+	if err == nil {
+		gid, err = strconv.Atoi(fields[3])
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look for the account %s: %w", name, err)
+	}
+	return uid, gid, nil
 }
