@@ -54,6 +54,7 @@ func TestMachine(t *testing.T) {
 	}{
 		{"conformance", conformanceThere},
 		{"foreign", foreignThere},
+		{"half", halfThere},
 		{"hidden", hiddenThere},
 		{"accounts", accountsThere},
 		{"life", lifeThere},
@@ -96,6 +97,33 @@ func foreignThere(t *testing.T, m *lab.Machine) {
 	}
 	m.Run("rm", "-rf", "/usr/local/lib/systemd")
 	m.Run("systemctl", "daemon-reload")
+}
+
+// What was left half done, or half undone by hand, is mended and removed.
+func halfThere(t *testing.T, m *lab.Machine) {
+	u := unitThere("half")
+	unit, link := "/etc/systemd/system/half.service", "/etc/systemd/system/multi-user.target.wants/half.service"
+	for what, spoil := range map[string][]string{
+		"a file that systemd has not seen": {"sh", "-c", "cp " + unit + " /tmp/x; systemctl disable --quiet half; rm " + unit +
+			"; systemctl daemon-reload; cp /tmp/x " + unit},
+		"a file that systemd still sees": {"rm", unit},
+		"a link to nothing":              {"sh", "-c", "rm " + unit + "; systemctl daemon-reload"},
+		"not enabled":                    {"systemctl", "disable", "--quiet", "half"},
+		"changed by hand":                {"sed", "-i", "s/^Restart=.*/Restart=no/", unit},
+	} {
+		m.Run(programThere, "register", asJSON(t, u))
+		m.Run(spoil...)
+		if out := m.Run(programThere, "register", asJSON(t, u)); out != "changed: true\n" {
+			t.Errorf("%s: %s", what, out)
+		}
+		m.Run("systemctl", "is-enabled", "half")
+		m.Run(spoil...)
+		m.Run(programThere, "remove", asJSON(t, u))
+		if out, err := m.Try("ls", unit, link); err == nil || strings.Contains(out, "\n/etc") {
+			t.Errorf("%s: it left %s", what, out)
+		}
+	}
+	m.Run("rm", "/tmp/x")
 }
 
 // An account that was there before survives.

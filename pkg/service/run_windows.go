@@ -90,7 +90,7 @@ func (h *handler) Execute(_ []string, requests <-chan svc.ChangeRequest, status 
 			current.CheckPoint++ // else it is taken for hung
 			status <- current
 		case h.err = <-done:
-			if h.err != nil {
+			if h.err != nil || ctx.Err() == nil { // nobody asked it to end
 				return true, 1 // counts as a failure: the recovery actions follow
 			}
 			return false, 0

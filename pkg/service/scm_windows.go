@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
-	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
@@ -19,39 +18,6 @@ import (
 type scm struct{}
 
 func system() (Manager, error) { return scm{}, nil }
-
-// recovery brings the service back whatever ended it, later each time. Each
-// action past the last is the last again; after a quiet day it begins anew.
-var recovery = []mgr.RecoveryAction{
-	{Type: mgr.ServiceRestart, Delay: time.Second},
-	{Type: mgr.ServiceRestart, Delay: 10 * time.Second},
-	{Type: mgr.ServiceRestart, Delay: time.Minute},
-}
-
-// registered ends the description of a service that the connector registered.
-const registered = "(Registered by the connector.)"
-
-const quiet = 24 * 60 * 60 // seconds
-
-// config is u as the Service Control Manager has it. The account is one that
-// the system makes for this service alone, without a password.
-func config(u Unit) mgr.Config {
-	words := []string{windows.EscapeArg(u.Program)}
-	for _, arg := range u.Args {
-		words = append(words, windows.EscapeArg(arg))
-	}
-	return mgr.Config{
-		ServiceType:      windows.SERVICE_WIN32_OWN_PROCESS,
-		StartType:        mgr.StartAutomatic,
-		DelayedAutoStart: true,
-		ErrorControl:     mgr.ErrorNormal,
-		BinaryPathName:   strings.Join(words, " "),
-		ServiceStartName: `NT SERVICE\` + u.Name,
-		DisplayName:      u.Name,
-		Description:      u.Description + " " + registered,
-		SidType:          windows.SERVICE_SID_TYPE_UNRESTRICTED,
-	}
-}
 
 // with opens the service and lets do use it; a service that is not there is
 // ErrNotRegistered.
@@ -173,45 +139,6 @@ func (m scm) Register(ctx context.Context, u Unit) (Change, error) {
 	return c, nil
 }
 
-func create(u Unit) error {
-	manager, err := mgr.Connect()
-	if err != nil {
-		return fmt.Errorf("open the Service Control Manager: %w", err)
-	}
-	defer func() { _ = manager.Disconnect() }() // nothing is kept back until then
-	s, err := manager.CreateService(u.Name, u.Program, config(u), u.Args...)
-	if err != nil {
-		return err
-	}
-	return s.Close()
-}
-
-func put(name string, c mgr.Config, actions []mgr.RecoveryAction) error {
-	// A service that is to be restarted needs SERVICE_START as well.
-	const rights = windows.SERVICE_CHANGE_CONFIG | windows.SERVICE_QUERY_CONFIG | windows.SERVICE_START
-	return with(name, rights, func(s *mgr.Service) error {
-		if err := s.UpdateConfig(c); err != nil {
-			return err
-		}
-		if err := s.SetRecoveryActions(actions, quiet); err != nil {
-			return err
-		}
-		return s.SetRecoveryActionsOnNonCrashFailures(true)
-	})
-}
-
-// eventSources is where the sources of the event log's Application log are.
-const eventSources = `SYSTEM\CurrentControlSet\Services\EventLog\Application\`
-
-func hasEvents(name string) bool {
-	key, err := registry.OpenKey(registry.LOCAL_MACHINE, eventSources+name, registry.QUERY_VALUE)
-	if err != nil {
-		return false
-	}
-	_ = key.Close() // it was only read
-	return true
-}
-
 func (m scm) Remove(ctx context.Context, name string) error {
 	c, _, err := current(name)
 	if err != nil {
@@ -299,8 +226,7 @@ func (scm) Status(_ context.Context, name string) (Status, error) {
 		default:
 			st.State, st.Detail = Stopped, ended(q)
 		}
-		c, err := s.Config()
-		st.Enabled = err == nil && c.StartType == mgr.StartAutomatic
+		st.Enabled, err = starts(s)
 		return err
 	})
 	if errors.Is(err, ErrNotRegistered) {

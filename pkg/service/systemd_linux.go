@@ -52,6 +52,20 @@ func (m linuxManager) show(ctx context.Context, name string) (shown, error) {
 
 func unitFile(name string) string { return filepath.Join(unitDir, name+".service") }
 
+// wanted is the link that starts the unit with the system.
+func wanted(name string) string {
+	return filepath.Join(unitDir, "multi-user.target.wants", name+".service")
+}
+
+// foreign is a *ForeignError when systemd has the unit from another place than
+// ours is in.
+func (s shown) foreign(name string) error {
+	if file := s["FragmentPath"]; file != "" && file != unitFile(name) {
+		return &ForeignError{Name: name, Where: file}
+	}
+	return nil
+}
+
 // readUnit returns a unit's file, nil if there is none. One that somebody else
 // wrote, or a link, as a masked unit is, is a *ForeignError.
 func readUnit(name string) ([]byte, error) {
@@ -107,8 +121,8 @@ func (m linuxManager) Register(ctx context.Context, u Unit) (Change, error) {
 		return Change{}, err
 	}
 	// A package's own unit would be hidden by ours, and come back after it.
-	if before == nil && s["LoadState"] != "not-found" {
-		return Change{}, &ForeignError{Name: u.Name, Where: s["FragmentPath"]}
+	if err := s.foreign(u.Name); err != nil {
+		return Change{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Change{}, failed("register", u.Name, err)
@@ -150,25 +164,29 @@ func (m linuxManager) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return failed("remove", name, err)
 	}
-	if data == nil && s["LoadState"] == "not-found" {
+	if err := s.foreign(name); err != nil {
+		return err
+	}
+	loaded := s["LoadState"] != "not-found"
+	if _, err := os.Lstat(wanted(name)); !loaded && data == nil && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if file := s["FragmentPath"]; data == nil && file != "" && file != unitFile(name) {
-		return &ForeignError{Name: name, Where: file}
-	}
-	// In this order: what is left when it breaks off is found and removed by the
-	// next attempt. The file goes last of what names the service.
-	steps := [][]string{{"stop", name + ".service"}, {"disable", "--quiet", name + ".service"}}
-	if data == nil { // what remains is a memory of systemd's
-		steps = steps[:1]
-	}
-	for _, args := range steps {
-		if _, err := m.ctl(ctx, args...); err != nil {
+	if data != nil && !loaded { // systemd has not been told of it yet
+		if _, err := m.ctl(ctx, "daemon-reload"); err != nil {
 			return failed("remove", name, err)
 		}
 	}
-	if err := os.Remove(unitFile(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return failed("remove", name, err)
+	if loaded || data != nil {
+		if _, err := m.ctl(ctx, "stop", name+".service"); err != nil {
+			return failed("remove", name, err)
+		}
+	}
+	// In this order: what is left when it breaks off is found and removed by the
+	// next attempt. Not by "disable", which wants the file to be there.
+	for _, file := range []string{wanted(name), unitFile(name)} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return failed("remove", name, err)
+		}
 	}
 	if _, err := m.ctl(ctx, "daemon-reload"); err != nil {
 		return failed("remove", name, err)
