@@ -48,6 +48,11 @@ func TestMachine(t *testing.T) {
 	m := lab.Boot(t)
 	m.Copy(build(t), programThere)
 	untouched := m.Look()
+	m.Run("useradd", "--system", "--user-group", "seen")
+	if diff := strings.Join(lab.Diff(untouched, m.Look()), "\n"); !strings.Contains(diff, "+ user seen") || !strings.Contains(diff, "~ content /etc/shadow") {
+		t.Fatalf("a new account looks like this: %s", diff)
+	}
+	m.Run("userdel", "seen")
 	steps := []struct {
 		name string
 		test func(*testing.T, *lab.Machine)

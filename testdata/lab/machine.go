@@ -107,7 +107,7 @@ func firstOf(pid int) int {
 // inside is a command that runs in the machine, as its root.
 func (m *Machine) inside(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, nsenterPath, append([]string{"--target", strconv.Itoa(m.leader),
-		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/", "--"}, args...)...)
+		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--"}, args...)...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}
 	cmd.WaitDelay = time.Second
 	return cmd

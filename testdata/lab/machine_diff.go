@@ -8,7 +8,8 @@ import (
 )
 
 // A Look is what a machine was like at one moment: its files below /etc, /opt,
-// /root, /srv, /usr/local and /var/lib, units, accounts and listening ports.
+// /root, /srv, /usr/local and some of /var, its units and accounts, and what
+// accounts that are gone have left in memory.
 type Look map[string]string
 
 // look prints one line for each thing, "WHAT\tHOW IT IS". What systemd and dpkg
@@ -24,7 +25,7 @@ getent passwd | sed 's/:/\t/; s/^/user /'
 getent group | sed 's/:/\t/; s/^/group /'
 systemctl list-units --all --plain --no-legend --no-pager --type=service,socket,timer,path |
 	grep -v -E '^(systemd-|user@|user-runtime-dir@|session-|apt-|dpkg-|e2scrub|fstrim)' | awk '{ print "unit " $1 "\t" $2 }'
-find /run /dev/shm -xdev -user nobody -o -xdev -nouser 2>/dev/null | sed 's/^/orphan /; s/$/\t/'
+find /run /dev/shm -xdev -nouser 2>/dev/null | sed 's/^/orphan /; s/$/\t/'
 `
 
 // Look looks at the machine.
