@@ -195,18 +195,28 @@ func probeReferrals(ctx context.Context, e *Env) Outcome {
 	return Pass(count(len(references), "reference", "references") + " that matter to nobody who logs in")
 }
 
-func probeRights(ctx context.Context, e *Env) Outcome {
+// ownEntry reads the service account's entry. Where there is none to judge, it
+// says why.
+func (e *Env) ownEntry(ctx context.Context) (a Account, instead Outcome, ok bool) {
 	switch {
 	case e.Directory.Account == nil:
-		return Skip(e.noContent())
+		return a, Skip(e.noContent()), false
 	case e.Config.Directory.BindUser == "":
-		return Skip("there is no service account: searches are anonymous")
+		return a, Skip("there is no service account: searches are anonymous"), false
 	}
 	At(ctx, "the entry of %s", e.Config.Directory.BindUser)
 	a, err := e.Directory.Account(ctx)
+	if err != nil {
+		return a, failure(err), false
+	}
+	return a, Outcome{}, true
+}
+
+func probeRights(ctx context.Context, e *Env) Outcome {
+	a, instead, ok := e.ownEntry(ctx)
 	switch {
-	case err != nil:
-		return failure(err)
+	case !ok:
+		return instead
 	case a.DN == "":
 		return Skip("the service account's own entry was not found")
 	case len(a.Powerful) > 0:
@@ -223,17 +233,10 @@ const (
 )
 
 func probeAccountPassword(ctx context.Context, e *Env) Outcome {
+	a, instead, ok := e.ownEntry(ctx)
 	switch {
-	case e.Directory.Account == nil:
-		return Skip(e.noContent())
-	case e.Config.Directory.BindUser == "":
-		return Skip("there is no service account: searches are anonymous")
-	}
-	At(ctx, "the entry of %s", e.Config.Directory.BindUser)
-	a, err := e.Directory.Account(ctx)
-	switch {
-	case err != nil:
-		return failure(err)
+	case !ok:
+		return instead
 	case a.Set.IsZero() && a.Expires.IsZero():
 		return Skip("the directory does not say when the password was set, or ends")
 	}
