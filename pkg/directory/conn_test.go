@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"ad-ldap-connector/testdata/lab"
+
 	"github.com/go-ldap/ldap/v3"
 )
 
@@ -67,9 +69,7 @@ func TestCauseOfALossIsKept(t *testing.T) {
 	cn := &conn{line: l, ldap: ldap.NewConn(l, true)}
 	cn.ldap.Start()
 	defer cn.kill()
-	for !cn.ldap.IsClosing() {
-		time.Sleep(time.Millisecond)
-	}
+	lab.Eventually(t, "the library to learn of it", cn.ldap.IsClosing)
 	bind := func(l *ldap.Conn) (struct{}, error) { return struct{}{}, l.Bind("uid=x", "planted-Secret") }
 	_, one := alone(t.Context(), cn, bind)
 	_, among := multiplex(t.Context(), cn, bind)
