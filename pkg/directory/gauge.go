@@ -70,13 +70,14 @@ func header(b []byte) (length int, whole bool, err error) {
 	case len(b) < 2+int(b[1]&0x7f):
 		return 0, false, nil
 	}
+	var n uint64 // an int of 32 bits would turn negative before it is seen to be too large
 	for _, octet := range b[2:] {
-		if length > maxMessage {
+		if n > maxMessage {
 			break
 		}
-		length = length<<8 | int(octet)
+		n = n<<8 | uint64(octet)
 	}
-	return length, true, nil
+	return int(min(n, maxMessage+1)), true, nil
 }
 
 // open begins an element.

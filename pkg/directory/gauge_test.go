@@ -44,6 +44,7 @@ func TestGauge(t *testing.T) {
 		"four octets":    {[]byte{0x30, 0x84, 0, 0, 0, 3, 2, 1, 1}, ""},
 		"gigabytes":      {[]byte{0x30, 0x84, 0x7f, 0xff, 0xff, 0xff}, "larger than 32 MiB"},
 		"exabytes":       {[]byte{0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "larger than 32 MiB"},
+		"beyond 32 bits": {[]byte{0x30, 0x85, 1, 0xff, 0xff, 0xff, 0xff}, "larger than 32 MiB"},
 		"a huge value":   {[]byte{4, 0x84, 0x7f, 0xff, 0xff, 0xff}, "larger than 32 MiB"},
 		"many":           {append([]byte{0x30, 0x83, byte(len(many) >> 16), byte(len(many) >> 8), byte(len(many))}, many...), "of more than 500000 parts"},
 		"endless":        {[]byte{0x30, 0x80}, "of no length"},
