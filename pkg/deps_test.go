@@ -44,14 +44,16 @@ var rooms = map[string][]string{
 // there. The sandbox stands at the other end of the same wires, and needs the
 // frame and filter parsers that belong to them.
 var owners = map[string][]string{
-	"github.com/go-ldap/ldap/v3":        {"directory", "sandbox"},
-	"github.com/go-asn1-ber/asn1-ber":   {"directory", "sandbox"},
-	"github.com/go-ldap/ldif":           {"sandbox"},
-	"github.com/dop251/goja":            {"profile"},
-	"github.com/coder/websocket":        {"hub", "sandbox"},
-	"github.com/golang-jwt/jwt":         {"hub", "sandbox"},
-	"github.com/spf13/cobra":            {}, // cmd/connector only
-	"github.com/DeRuina/timberjack":     {}, // cmd/connector only: the rooms log to what they are given
+	"github.com/go-ldap/ldap/v3":      {"directory", "sandbox"},
+	"github.com/go-asn1-ber/asn1-ber": {"directory", "sandbox"},
+	"github.com/go-ldap/ldif":         {"sandbox"},
+	"github.com/dop251/goja":          {"profile"},
+	"github.com/coder/websocket":      {"hub", "sandbox"},
+	"github.com/golang-jwt/jwt":       {"hub", "sandbox"},
+	"github.com/spf13/cobra":          {}, // cmd/connector only
+	"github.com/DeRuina/timberjack":   {}, // cmd/connector only: the rooms log to what they are given
+	// cmd/connector only, and of its packages journal alone: others need cgo.
+	"github.com/coreos/go-systemd":      {},
 	"github.com/AlecAivazis/survey/v2":  {}, // cmd/connector only
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},
