@@ -2,13 +2,22 @@ package service
 
 import "context"
 
-// Entrust lets the service's account read and write the service's home and
-// the folders that it may write to, with all that is in them; the program stays
-// the system's. The account must exist: on Windows it does once the service is
-// registered. The way back is in the Change, also when there is an error.
+// Entrust lets the service's account use the service's home: it may read what is
+// there, make files of its own in it, and has those that u says are its. What
+// else is in the home stays as it is, the program above all. On Windows, where
+// the account exists once the service is registered, it may change all that is
+// not kept from it. The way back is in the Change, also when there is an error.
 func Entrust(ctx context.Context, u Unit) (Change, error) {
 	if err := u.check(); err != nil {
 		return Change{}, err
 	}
 	return entrust(ctx, u)
+}
+
+// Entrusted reports whether Entrust has nothing to do.
+func Entrusted(ctx context.Context, u Unit) (bool, error) {
+	if err := u.check(); err != nil {
+		return false, err
+	}
+	return entrusted(ctx, u)
 }

@@ -13,76 +13,112 @@ import (
 	"syscall"
 )
 
-// An owned is a file as it was before it was given away.
-type owned struct {
-	dir, name string
-	uid, gid  int
+// shared is the mode of a home that belongs to root, and in which the account's
+// group may make files: the sticky bit keeps it from replacing those of others.
+// Others may pass through, for the program is in it, and see nothing.
+const shared = 0o771 | fs.ModeSticky
+
+// A held is a file as it was before it was given away, or is to be.
+type held struct {
+	name     string // below the home; "." is the home itself
+	uid, gid int
+	mode     fs.FileMode // only of the home; 0: as it is
 }
 
 func entrust(ctx context.Context, u Unit) (Change, error) {
-	uid, gid, err := ids(ctx, u.User)
+	root, err := os.OpenRoot(u.Home)
 	if err != nil {
 		return Change{}, err
-	}
-	var before []owned
-	for _, dir := range append([]string{u.Home}, u.Writable...) {
-		given, failed := give(ctx, dir, u.Program, uid, gid)
-		before = append(before, given...)
-		if failed != nil {
-			err = fmt.Errorf("give %s to %s: %w", dir, u.User, failed)
-			break
-		}
-	}
-	if len(before) == 0 {
-		return Change{}, err
-	}
-	return Change{undo: func(context.Context) error {
-		var left []error
-		for _, f := range slices.Backward(before) {
-			left = append(left, f.restore())
-		}
-		return errors.Join(left...)
-	}}, err
-}
-
-// give changes the owner of what is in dir, but for the program. It follows no
-// link: the folder may have been the account's before, and an administrator's
-// command must not be led to a file elsewhere.
-func give(ctx context.Context, dir, program string, uid, gid int) (given []owned, err error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, err
 	}
 	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
-	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil || filepath.Join(dir, name) == program {
-			return errors.Join(err, ctx.Err())
+	todo, before, err := outstanding(ctx, root, u)
+	if err != nil || len(todo) == 0 {
+		return Change{}, err
+	}
+	c := Change{undo: func(context.Context) error { return giveBack(u.Home, before) }}
+	for _, h := range todo {
+		if err := errors.Join(ctx.Err(), h.put(root)); err != nil {
+			return c, fmt.Errorf("give %s to %s: %w", filepath.Join(u.Home, h.name), u.User, err)
 		}
-		info, err := root.Lstat(name)
-		if err != nil {
-			return err
-		}
-		stat, ok := info.Sys().(*syscall.Stat_t)
-		if !ok || int(stat.Uid) == uid && int(stat.Gid) == gid {
-			return nil
-		}
-		if !d.IsDir() && stat.Nlink > 1 { // its other name may be a file of the system's
-			return fmt.Errorf("%s has more than one name", filepath.Join(dir, name))
-		}
-		given = append(given, owned{dir, name, int(stat.Uid), int(stat.Gid)})
-		return root.Lchown(name, uid, gid)
-	})
-	return given, err
+	}
+	return c, nil
 }
 
-// restore gives a file back to whom it belonged. One that is gone needs none.
-func (f owned) restore() error {
-	root, err := os.OpenRoot(f.dir)
-	if err == nil {
-		err = errors.Join(root.Lchown(f.name, f.uid, f.gid), root.Close())
+func entrusted(ctx context.Context, u Unit) (bool, error) {
+	root, err := os.OpenRoot(u.Home)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = root.Close() }() // the same
+	todo, _, err := outstanding(ctx, root, u)
+	return err == nil && len(todo) == 0, err
+}
+
+// outstanding lists what is not yet as it is to be, and how it is now. It
+// follows no link: the folder may have been the account's before, and an
+// administrator's command must not be led to a file elsewhere.
+func outstanding(ctx context.Context, root *os.Root, u Unit) (todo, before []held, err error) {
+	uid, gid, err := ids(ctx, u.User)
+	if err != nil {
+		return nil, nil, err
+	}
+	want := []held{{name: ".", uid: 0, gid: gid, mode: shared}}
+	for _, name := range u.Owned {
+		want = append(want, held{name: name, uid: uid, gid: gid})
+	}
+	for _, h := range want {
+		info, err := root.Lstat(h.name)
+		if errors.Is(err, fs.ErrNotExist) && h.name != "." {
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return nil, nil, fmt.Errorf("%s: the system does not say whose it is", filepath.Join(u.Home, h.name))
+		}
+		now := held{name: h.name, uid: int(stat.Uid), gid: int(stat.Gid)}
+		if h.mode != 0 {
+			now.mode = info.Mode() & (fs.ModePerm | fs.ModeSticky | fs.ModeSetgid | fs.ModeSetuid)
+		}
+		if now == h {
+			continue
+		}
+		if !info.IsDir() && stat.Nlink > 1 { // its other name may be a file of the system's
+			return nil, nil, fmt.Errorf("%s has more than one name", filepath.Join(u.Home, h.name))
+		}
+		todo, before = append(todo, h), append(before, now)
+	}
+	return todo, before, nil
+}
+
+func (h held) put(root *os.Root) error {
+	if err := root.Lchown(h.name, h.uid, h.gid); err != nil || h.mode == 0 {
+		return err
+	}
+	return root.Chmod(h.name, h.mode)
+}
+
+// giveBack gives files back to whom they belonged. Those that are gone need
+// none.
+func giveBack(home string, before []held) error {
+	root, err := os.OpenRoot(home)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // the same
+	var left []error
+	for _, h := range slices.Backward(before) {
+		if err := h.put(root); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			left = append(left, err)
+		}
+	}
+	return errors.Join(left...)
 }

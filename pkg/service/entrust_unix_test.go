@@ -3,6 +3,7 @@
 package service
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -11,16 +12,18 @@ import (
 	"testing"
 )
 
-func ownerOf(t *testing.T, name string) int {
+// wearer says whose a file is, and its mode.
+func wearer(t *testing.T, name string) string {
 	t.Helper()
 	info, err := os.Lstat(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return int(info.Sys().(*syscall.Stat_t).Uid)
+	stat := info.Sys().(*syscall.Stat_t)
+	return fmt.Sprintf("%d:%d %s", stat.Uid, stat.Gid, info.Mode())
 }
 
-// The account gets its folders, not the program, nor what links lead to.
+// The account gets what is its own and no more, and not what links lead to.
 func TestEntrust(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if os.Getenv("CONNECTOR_TEST_REQUIRE") == "1" {
@@ -35,11 +38,14 @@ func TestEntrust(t *testing.T) {
 	dir := t.TempDir()
 	u := testUnit("entrust")
 	u.User, u.Home, u.Program = "nobody", filepath.Join(dir, "home"), filepath.Join(dir, "home", "bin", "agent")
-	outside, inside := filepath.Join(dir, "outside"), filepath.Join(u.Home, "bin", "note")
-	if err := os.MkdirAll(filepath.Dir(u.Program), 0o755); err != nil {
-		t.Fatal(err)
+	u.Owned = []string{"config.json", "state", "state/lock", "link", "missing"}
+	for _, name := range []string{"bin", "state"} {
+		if err := os.MkdirAll(filepath.Join(u.Home, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for _, name := range []string{u.Program, outside, inside} {
+	outside := filepath.Join(dir, "outside")
+	for _, name := range []string{u.Program, outside, filepath.Join(u.Home, "config.json"), filepath.Join(u.Home, "state/lock"), filepath.Join(u.Home, "state/other")} {
 		if err := os.WriteFile(name, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -47,48 +53,72 @@ func TestEntrust(t *testing.T) {
 	if err := os.Symlink(outside, filepath.Join(u.Home, "link")); err != nil {
 		t.Fatal(err)
 	}
-	owners := func(mine bool) {
+	given := map[string]string{
+		u.Home: "0:" + nobody.Gid + " dtrwxrwx--x", outside: "0:0 -rw-------", u.Program: "0:0 -rw-------", filepath.Dir(u.Program): "0:0 drwxr-xr-x",
+	}
+	its := nobody.Uid + ":" + nobody.Gid + " "
+	for name, mode := range map[string]string{"config.json": "-rw-------", "state": "drwxr-xr-x", "state/lock": "-rw-------", "link": "Lrwxrwxrwx"} {
+		given[filepath.Join(u.Home, name)] = its + mode
+	}
+	given[filepath.Join(u.Home, "state/other")] = "0:0 -rw-------"
+	before := map[string]string{}
+	for name := range given {
+		before[name] = wearer(t, name)
+	}
+	look := func(want map[string]string) {
 		t.Helper()
-		for name, gets := range map[string]bool{
-			u.Home: true, filepath.Dir(u.Program): true, inside: true, filepath.Join(u.Home, "link"): true, u.Program: false, outside: false,
-		} {
-			if got := ownerOf(t, name); (got != 0) != (gets && mine) || got != 0 && nobody.Uid == "0" {
-				t.Errorf("%s belongs to %d", name, got)
+		for name, want := range want {
+			if got := wearer(t, name); got != want {
+				t.Errorf("%s: %s, want %s", name, got, want)
 			}
 		}
 	}
+	entrusted := func(want bool) {
+		t.Helper()
+		if got, err := Entrusted(t.Context(), u); got != want || err != nil {
+			t.Errorf("entrusted: %t, %v", got, err)
+		}
+	}
+	entrusted(false)
 	c, err := Entrust(t.Context(), u)
 	if err != nil || !c.Changed() {
 		t.Fatal(c.Changed(), err)
 	}
-	owners(true)
+	look(given)
+	entrusted(true)
 	if again, err := Entrust(t.Context(), u); err != nil || again.Changed() {
 		t.Errorf("again: %t, %v", again.Changed(), err)
 	}
-	if err := c.Undo(t.Context()); err != nil {
-		t.Error(err)
-	}
-	owners(false)
-
-	// A file with another name elsewhere stops it, and what was done is undone.
-	if err := os.Link(outside, filepath.Join(u.Home, "zlink")); err != nil {
+	if err := os.Remove(filepath.Join(u.Home, "state/lock")); err != nil { // what has gone since needs no way back
 		t.Fatal(err)
 	}
-	c, err = Entrust(t.Context(), u)
-	if err == nil || !strings.Contains(err.Error(), "zlink has more than one name") || !c.Changed() {
-		t.Errorf("a file with two names: %t, %v", c.Changed(), err)
-	}
 	if err := c.Undo(t.Context()); err != nil {
 		t.Error(err)
 	}
-	owners(false)
+	delete(before, filepath.Join(u.Home, "state/lock"))
+	look(before)
+	entrusted(false)
+
+	// A file with another name elsewhere stops it, before anything is changed.
+	if err := os.Link(outside, filepath.Join(u.Home, "missing")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := Entrust(t.Context(), u); err == nil || !strings.Contains(err.Error(), "missing has more than one name") || c.Changed() {
+		t.Errorf("a file with two names: %t, %v", c.Changed(), err)
+	}
+	look(before)
 
 	u.User = "nosuchaccount"
 	if c, err := Entrust(t.Context(), u); err == nil || c.Changed() || !strings.Contains(err.Error(), "nosuchaccount") {
 		t.Errorf("no account: %t, %v", c.Changed(), err)
 	}
-	u.User, u.Home = "nobody", filepath.Join(dir, "none")
+	u.User, u.Owned = "nobody", []string{"../outside"}
+	if c, err := Entrust(t.Context(), u); err == nil || c.Changed() || !strings.Contains(err.Error(), "no path below the home") {
+		t.Errorf("out of the home: %t, %v", c.Changed(), err)
+	}
+	u.Owned, u.Home = nil, filepath.Join(dir, "none")
 	if c, err := Entrust(t.Context(), u); err == nil || c.Changed() || !strings.Contains(err.Error(), u.Home) {
 		t.Errorf("no home: %t, %v", c.Changed(), err)
 	}
+	entrusted(false)
 }

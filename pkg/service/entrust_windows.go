@@ -42,6 +42,27 @@ func entrust(ctx context.Context, u Unit) (Change, error) {
 	}}, err
 }
 
+func entrusted(_ context.Context, u Unit) (bool, error) {
+	sid, _, _, err := windows.LookupSID("", `NT SERVICE\`+u.Name)
+	if err != nil {
+		return false, nil //nolint:nilerr // the account comes with the service
+	}
+	for _, dir := range append([]string{u.Home}, u.Writable...) {
+		info, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+		if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		list, _, err := info.DACL()
+		if err != nil || !admitted(list, sid) {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // admit adds an account to those that may use a folder, and what is or will be
 // in it. Whoever may do so already keeps that right.
 func admit(dir string, sid *windows.SID) (back func() error, err error) {

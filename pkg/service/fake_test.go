@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 )
 
 // A fake is a Manager whose services are entries of a map.
@@ -80,4 +82,13 @@ func (f *fake) Status(_ context.Context, name string) (Status, error) {
 		return Status{State: Running, Enabled: true, PID: pid}, nil
 	}
 	return Status{State: Stopped, Enabled: true}, nil
+}
+
+func (f *fake) List(context.Context) ([]Registration, error) {
+	var list []Registration
+	for _, name := range slices.Sorted(maps.Keys(f.units)) {
+		u := f.units[name]
+		list = append(list, Registration{Name: name, Home: u.Home, Program: u.Program, User: u.User})
+	}
+	return list, nil
 }

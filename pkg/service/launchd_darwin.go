@@ -146,3 +146,25 @@ func (darwinManager) print(ctx context.Context, name string) (text string, loade
 	out, err := tool(ctx, "launchctl", "print", "system/"+name)
 	return strings.ToValidUTF8(string(out), "?"), err == nil
 }
+
+func (darwinManager) List(ctx context.Context) ([]Registration, error) {
+	files, err := filepath.Glob(filepath.Join(jobDir, "*.plist")) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var list []Registration
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("list the connector's services: %w", err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".plist")
+		data, err := readJob(name)
+		if err != nil || data == nil {
+			continue // a foreign one, or one that only somebody else may read
+		}
+		if r, err := parsePlist(name, data); err == nil {
+			list = append(list, r)
+		}
+	}
+	return list, nil
+}

@@ -234,12 +234,14 @@ func twoThere(t *testing.T, m *lab.Machine) {
 		m.Run(programThere, "register", asJSON(t, u))
 		m.Run("mkdir", "-p", u.Home)
 		m.Run("cp", programThere, u.Home+"/agent")
+		m.Run("touch", u.Home+"/mine")
+		u.Owned = []string{"mine"}
 		m.Run(programThere, "entrust", asJSON(t, u))
 		m.Run("systemctl", "start", u.Name)
 		m.Run("cat", u.Home+"/ready")
 	}
-	if owner := m.Run("stat", "--format=%U", one.Home, two.Home, one.Home+"/agent", two.Program); owner !=
-		one.User+"\n"+two.User+"\n"+one.User+"\nroot\n" {
+	if owner := m.Run("stat", "--format=%U:%G", one.Home, one.Home+"/mine", two.Home+"/mine", two.Program); owner !=
+		"root:"+one.User+"\n"+one.User+":"+one.User+"\n"+two.User+":"+two.User+"\nroot:root\n" {
 		t.Errorf("owners %q", owner)
 	}
 	other := statusThere(t, m, two)

@@ -34,6 +34,9 @@ type Manager interface {
 
 	// Status tells how a service fares; of one that is not there too.
 	Status(ctx context.Context, name string) (Status, error)
+
+	// List returns the services that the connector registered here, by name.
+	List(ctx context.Context) ([]Registration, error)
 }
 
 // System returns the service manager of this system, or a *NoManagerError that

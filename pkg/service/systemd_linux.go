@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 )
 
 // unitDir is where an administrator's units are; packages have another place.
@@ -238,4 +239,23 @@ func (m linuxManager) Status(ctx context.Context, name string) (Status, error) {
 		return Status{}, failed("ask for", name, err)
 	}
 	return s.status(), nil
+}
+
+func (m linuxManager) List(ctx context.Context) ([]Registration, error) {
+	files, err := filepath.Glob(filepath.Join(unitDir, "*.service")) // sorted
+	if err != nil {
+		return nil, err
+	}
+	var list []Registration
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("list the connector's services: %w", err)
+		}
+		name := strings.TrimSuffix(filepath.Base(file), ".service")
+		// A foreign one, or one that only somebody else may read, is not ours.
+		if data, err := readUnit(name); err == nil && data != nil {
+			list = append(list, parseUnit(name, data))
+		}
+	}
+	return list, nil
 }

@@ -19,6 +19,10 @@ type Unit struct {
 	Home        string   // absolute path; the service works there, and may write there
 	Writable    []string // absolute paths of more folders it may write to
 
+	// Owned are the files and folders below Home that Entrust gives to User,
+	// none of them with what is in it; those that are not there are passed over.
+	Owned []string
+
 	// User is the account it runs under, which must exist. On Windows it is
 	// empty: the service has an account of its own that the system makes.
 	User string
@@ -55,6 +59,11 @@ func (u Unit) check() error {
 		}
 		if strings.ContainsFunc(path, isControl) || strings.ContainsAny(path, forbiddenInPaths) || strings.TrimSpace(path) != path {
 			fault("%q has a character that the service manager cannot take in a path", path)
+		}
+	}
+	for _, name := range u.Owned {
+		if !filepath.IsLocal(name) || name == "." {
+			fault("%q is no path below the home", name)
 		}
 	}
 	for i, arg := range u.Args {

@@ -13,6 +13,15 @@ import (
 // is.
 const mark = "AD LDAP Connector service"
 
+// HasUser reports whether there is an account of that name.
+func HasUser(ctx context.Context, name string) (bool, error) {
+	if err := checkUser(name); err != nil {
+		return false, fmt.Errorf("look for the account: %w", err)
+	}
+	_, known, err := passwd(ctx, name)
+	return known, err
+}
+
 // EnsureUser makes the system account that a service runs under, without a
 // shell, a password or a home, and a group of the same name. One that is there
 // is left as it is. It reports whether it made the account.
@@ -27,7 +36,11 @@ func EnsureUser(ctx context.Context, name string) (created bool, err error) {
 	if known || err != nil {
 		return false, err
 	}
-	_, err = tool(ctx, "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+	if err := ctx.Err(); err != nil {
+		return false, fmt.Errorf("make the account %s: %w", name, err)
+	}
+	// Breaking it off would leave the files of accounts locked.
+	_, err = tool(context.WithoutCancel(ctx), "useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
 		"--shell", "/usr/sbin/nologin", "--comment", mark, name)
 	if err != nil {
 		return false, fmt.Errorf("make the account %s: %w", name, err)
@@ -45,7 +58,7 @@ func RemoveUser(ctx context.Context, name string) error {
 	if err != nil || !known || fields[4] != mark {
 		return err
 	}
-	if _, err := tool(ctx, "userdel", name); err != nil {
+	if _, err := tool(context.WithoutCancel(ctx), "userdel", name); err != nil {
 		return fmt.Errorf("remove the account %s: %w", name, err)
 	}
 	return nil

@@ -8,6 +8,18 @@ import (
 	"os/user"
 )
 
+// HasUser reports that EnsureUser has nothing to do: it makes no accounts here.
+func HasUser(_ context.Context, name string) (bool, error) {
+	if err := checkUser(name); err != nil {
+		return false, fmt.Errorf("look for the account: %w", err)
+	}
+	if name == "" {
+		return true, nil
+	}
+	_, err := user.Lookup(name)
+	return err == nil, nil //nolint:nilerr // EnsureUser says why
+}
+
 // EnsureUser makes no accounts here: on Windows the system has one for each
 // service, which has no name to ask for, and on macOS it must be there.
 func EnsureUser(_ context.Context, name string) (created bool, err error) {
