@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 )
 
 // exposed looks at the modes: what the folder above keeps others from, they
@@ -21,7 +22,7 @@ func (h *Home) exposed() ([]string, error) {
 		return nil, nil
 	}
 	var exposed []string
-	if info.Mode().Perm()&0o022 != 0 {
+	if info.Mode().Perm()&0o022 != 0 && !sharedWith(info) {
 		exposed = append(exposed, fmt.Sprintf("%s: others can write there (mode %04o)", h.dir, info.Mode().Perm()))
 	}
 	look := func(forbidden fs.FileMode, what string) func(string, fs.FileInfo) {
@@ -33,6 +34,13 @@ func (h *Home) exposed() ([]string, error) {
 	}
 	err = errors.Join(h.statAll(slices.Concat(secretFiles, privateFiles), look(0o066, "read or write")), h.statAll(trustedFiles, look(0o022, "write")))
 	return exposed, err
+}
+
+// sharedWith reports whether a home is root's, shared with the one account
+// whose group it has: the sticky bit keeps it to its own files.
+func sharedWith(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && stat.Uid == 0 && info.Mode()&os.ModeSticky != 0 && info.Mode().Perm()&0o002 == 0
 }
 
 // systemDirs are the folders that installers make.

@@ -64,6 +64,10 @@ func Open(dir string, environ []string) (*Home, error) {
 	return h, nil
 }
 
+// InstanceDir returns the folder that another connector on this machine has when
+// it is told no other.
+func InstanceDir(name string) string { return instanceDir(name) }
+
 // Dir returns the absolute path of the folder.
 func (h *Home) Dir() string { return h.dir }
 

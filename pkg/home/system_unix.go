@@ -18,3 +18,6 @@ func systemDir(root string) string {
 	}
 	return ours
 }
+
+// instanceDir is the home of another connector on this machine.
+func instanceDir(name string) string { return "/opt/auth0/ad-ldap-" + name }

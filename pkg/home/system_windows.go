@@ -20,3 +20,6 @@ func systemDir(root string) string {
 	}
 	return filepath.Join(root, "Auth0", "AD LDAP Connector")
 }
+
+// instanceDir is the home of another connector on this machine.
+func instanceDir(name string) string { return systemDir("") + " " + name }

@@ -24,12 +24,16 @@ func syncFolder(root *os.Root, name string) error {
 
 // adopt gives a new file or folder to the owner of the home when root made it:
 // the service that runs under that account must be able to read what an
-// administrator's command wrote.
+// administrator's command wrote. A home with the sticky bit is root's, and
+// shared with an account, which owns the state in it.
 func adopt(root *os.Root, f *os.File) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	info, err := root.Stat(".")
+	if err == nil && info.Mode()&os.ModeSticky != 0 {
+		info, err = root.Stat(stateFolder)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,3 +61,7 @@ func tighten(dir string) error {
 
 // isPrivate reports whether only the owner may read and write a file.
 func isPrivate(info os.FileInfo) bool { return info.Mode().Perm() == 0o600 }
+
+// putAside gives a program that is to be replaced a second name, so that there
+// is one under the first at every moment.
+func putAside(name, aside string) error { return os.Link(name, aside) }

@@ -54,3 +54,7 @@ func tighten(dir string) error {
 // isPrivate reports whether only the owner may read and write a file: here the
 // folder's access list says so.
 func isPrivate(os.FileInfo) bool { return true }
+
+// putAside moves a program that is to be replaced away: one that runs cannot be
+// written over, but it can be renamed.
+func putAside(name, aside string) error { return os.Rename(name, aside) }
