@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"home":      {"config", "keys"},
 	"doctor":    {"config"},
 	"console":   {"agent"},
-	"install":   {"config", "home", "keys", "tenant"},
+	"install":   {"config", "home", "keys", "service", "tenant"},
 	// The pretend tenant and directory know nothing of the rooms that talk to
 	// them: whoever wrote both ends of a wire from one piece of code would
 	// test that code against itself.
