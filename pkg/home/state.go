@@ -41,6 +41,15 @@ func (h *Home) LoadState(name string, v any) error {
 	return nil
 }
 
+// RemoveState takes state/NAME.json away. That it is not there is no fault.
+func (h *Home) RemoveState(name string) error {
+	file, err := stateFile(name)
+	if err != nil {
+		return err
+	}
+	return h.remove(file)
+}
+
 func stateFile(name string) (string, error) {
 	// IsLocal knows the names that Windows keeps for devices.
 	if !stateName.MatchString(name) || !filepath.IsLocal(name+".json") {

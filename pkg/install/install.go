@@ -38,6 +38,9 @@ type Options struct {
 	// Note learns what the operator should know although nothing failed; nil:
 	// nobody does.
 	Note func(text string)
+	// Service is what the connector becomes on this machine; nil: only the home
+	// is made, and somebody else starts what runs in it.
+	Service *Service
 }
 
 // caName is the file that an install keeps its extra authorities in.
@@ -58,119 +61,6 @@ func (e *OtherConnectionError) Error() string {
 // Hint says how to insist.
 func (e *OtherConnectionError) Hint() string {
 	return "one connector serves one connection; add --replace to point this one at the other"
-}
-
-// New returns the plan that provisions a home. The steps share what they learn
-// through locals of New. What cannot be undone, telling the tenant, comes after
-// all that is likely to fail.
-func New(o Options) Plan {
-	var (
-		conn  tenant.Connection
-		pair  *keys.Pair
-		made  bool // this plan made the home
-		known bool // the tenant has registered the key pair, or may have
-		c     = o.Config
-	)
-	// None: there is nothing to bring back.
-	before, _ := os.ReadFile(o.Home.Path("config.json"))
-	beforeCA, _ := os.ReadFile(o.Home.Path("ca", caName))
-	plan := Plan{
-		{Name: "redeem-ticket", Says: "Redeem the ticket", Check: true,
-			Do: func(ctx context.Context) (err error) {
-				if conn, err = o.Tenant.Connection(ctx, o.Ticket); err != nil {
-					return err
-				}
-				if err := o.other(c, conn); err != nil {
-					return err
-				}
-				apply(&c, conn, o.Hostname)
-				c.Tenant.Ticket = config.Secret(o.Ticket.Reveal())
-				if o.CA != nil {
-					c.Network.CAPath = o.Home.Path("ca")
-				}
-				return c.Validate()
-			}},
-		{Name: "check-clock", Says: "Compare clocks with the tenant", Check: true,
-			Do: o.checkClock},
-		{Name: "check-directory", Says: "Bind to the directory and search it", Check: true,
-			Do: func(ctx context.Context) error { return o.Directory(ctx, c) }},
-		{Name: "check", Says: "Check this machine and the network", Check: true,
-			Do: func(ctx context.Context) error { return o.Gate(ctx, c) }},
-		{Name: "create-home", Says: "Create the home " + o.Home.Dir(),
-			Done: func(context.Context) (bool, error) { return o.Home.Exists(), nil },
-			Do:   func(context.Context) error { made = true; return o.Home.Create() },
-			Undo: func(context.Context) error {
-				if !made {
-					return nil
-				}
-				if known {
-					return errors.New("the home stays, because the key pair does")
-				}
-				return o.Home.Remove()
-			}},
-		{Name: "keep-ca", Says: "Keep the certificate authorities",
-			Done: func(context.Context) (bool, error) {
-				have, err := os.ReadFile(o.Home.Path("ca", caName))
-				return o.CA == nil || err == nil && string(have) == string(o.CA), nil
-			},
-			Do: func(context.Context) error { return o.Home.SaveCA(caName, o.CA) },
-			Undo: func(context.Context) error {
-				if beforeCA != nil {
-					return o.Home.SaveCA(caName, beforeCA)
-				}
-				return o.Home.RemoveCA(caName)
-			}},
-		{Name: "generate-keys", Says: "Generate the key pair",
-			Done: func(context.Context) (done bool, err error) {
-				pair, err = o.Home.Keys(c)
-				if errors.Is(err, fs.ErrNotExist) {
-					return false, nil
-				}
-				return err == nil, err
-			},
-			Do: func(context.Context) (err error) {
-				if pair, err = o.generate(conn); err != nil {
-					return err
-				}
-				return o.Home.SaveKeys(pair)
-			},
-			Undo: func(context.Context) error {
-				if known {
-					return errors.New("the key pair stays, because the tenant has registered it or may have; run the same command again")
-				}
-				return o.Home.RemoveKeys()
-			}},
-		{Name: "write-mapper", Says: "Write the profile mapper",
-			Done: func(context.Context) (bool, error) { script, _, err := o.Home.Mapper(c); return script != "", err },
-			Do:   func(context.Context) error { return o.Home.SaveMapper(o.Mapper) },
-			Undo: func(context.Context) error { return o.Home.RemoveMapper() }},
-		{Name: "write-config", Says: "Write the configuration",
-			Done: func(context.Context) (bool, error) {
-				if err := sealPassword(&c, pair); err != nil {
-					return false, err
-				}
-				return o.same(c)
-			},
-			Do:   func(context.Context) error { return o.Home.SaveConfig(c) },
-			Undo: func(context.Context) error { return o.Home.RestoreConfig(before) }},
-		{Name: "register-agent", Says: "Register with the tenant",
-			Done: func(context.Context) (bool, error) {
-				return c.Tenant.SentThumbprint == pair.Thumbprint() && c.Tenant.SigningKey != "" && serves(o.Config.Tenant, conn), nil
-			},
-			Do: func(ctx context.Context) error {
-				sent := new(atomic.Bool)
-				note, err := o.register(watchSending(ctx, sent), o.Ticket, &c, pair)
-				if note != "" && o.Note != nil {
-					o.Note(note)
-				}
-				known = err == nil || sent.Load() && !o.refused(ctx, err, pair)
-				return err
-			}},
-		{Name: "record-registration", Says: "Record the tenant's signing key",
-			Done: func(context.Context) (bool, error) { return o.same(c) },
-			Do:   func(context.Context) error { return o.Home.SaveConfig(c) }},
-	}
-	return slices.DeleteFunc(plan, func(s Step) bool { return s.Name == "check" && o.Gate == nil })
 }
 
 // watchSending returns a context whose request sets sent as soon as there is a
@@ -221,6 +111,10 @@ func (o *Options) same(c config.Config) (bool, error) {
 	}
 	return err == nil && string(have) == string(want), err
 }
+
+// connectTime bounds how long a started connector may take to be accepted. A
+// tenant's edge may need some seconds; who waits longer wants to know why.
+const connectTime = time.Minute
 
 // A ClockSkewError says how far this machine's clock is from the tenant's, in
 // the words that operators search for.

@@ -16,6 +16,7 @@ type Step struct {
 	Done  func(context.Context) (bool, error)
 	Do    func(context.Context) error
 	Undo  func(context.Context) error // nil: there is nothing to undo; else idempotent
+	Tidy  func()                      // removes what only Undo needs, once the whole plan holds; nil: nothing
 }
 
 // A Plan is steps in order. Either all of them hold afterwards, or none does.
@@ -74,6 +75,11 @@ func (p Plan) Apply(ctx context.Context, say func(Event)) (changed bool, err err
 			return false, &StepError{Step: s.Name, Err: err, Changed: did.changes(), Left: did.undo(ctx, say, s.Name, err)}
 		}
 		say(Event{Step: s, What: Did})
+	}
+	for _, s := range p {
+		if s.Tidy != nil {
+			s.Tidy()
+		}
 	}
 	return did.changes(), nil
 }

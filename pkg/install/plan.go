@@ -1,0 +1,184 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"sync/atomic"
+
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/keys"
+	"ad-ldap-connector/pkg/service"
+	"ad-ldap-connector/pkg/tenant"
+)
+
+// A work is what the steps of one plan learn, and share.
+type work struct {
+	Options
+	c     config.Config // as it will be written
+	conn  tenant.Connection
+	pair  *keys.Pair
+	made  bool     // this plan made the home
+	above []string // the folders that are not there yet, the home first
+	known bool     // the tenant has registered the key pair, or may have
+	fresh bool     // a step has changed what a running connector would have to read again
+
+	before []string // what was the connector's in the home
+	ran    bool     // the service ran before
+	joined service.Change
+	given  service.Change
+}
+
+// New returns the plan that installs a connector: it provisions the home and,
+// with a Service, has the system run it. What cannot be undone, telling the
+// tenant, comes after all that is likely to fail.
+func New(o Options) Plan {
+	w := &work{Options: o, c: o.Config}
+	plan := Plan{
+		{Name: "redeem-ticket", Says: "Redeem the ticket", Check: true, Do: w.redeem},
+		{Name: "check-clock", Says: "Compare clocks with the tenant", Check: true, Do: o.checkClock},
+		{Name: "check-directory", Says: "Bind to the directory and search it", Check: true,
+			Do: func(ctx context.Context) error { return o.Directory(ctx, w.c) }},
+	}
+	if o.Gate != nil {
+		plan = append(plan, Step{Name: "check", Says: "Check this machine and the network", Check: true,
+			Do: func(ctx context.Context) error { return o.Gate(ctx, w.c) }})
+	}
+	home := Plan{w.createHome(), w.keepCA(), w.generateKeys(), w.writeMapper(), w.writeConfig()}
+	tell := Plan{w.registerAgent(), {Name: "record-registration", Says: "Record the tenant's signing key",
+		Done: func(context.Context) (bool, error) { return o.same(w.c) },
+		Do:   func(context.Context) error { return o.Home.SaveConfig(w.c) }}}
+	if o.Service == nil {
+		return slices.Concat(plan, home, tell)
+	}
+	return slices.Concat(plan, Plan{w.checkService()}, w.account(), w.touching(home), w.touching(w.lay()), w.touching(tell), w.start())
+}
+
+func (w *work) redeem(ctx context.Context) (err error) {
+	if w.conn, err = w.Tenant.Connection(ctx, w.Ticket); err != nil {
+		return err
+	}
+	if err := w.other(w.c, w.conn); err != nil {
+		return err
+	}
+	apply(&w.c, w.conn, w.Hostname)
+	w.c.Tenant.Ticket = config.Secret(w.Ticket.Reveal())
+	if w.CA != nil {
+		w.c.Network.CAPath = w.Home.Path("ca")
+	}
+	return w.c.Validate()
+}
+
+func (w *work) createHome() Step {
+	return Step{Name: "create-home", Says: "Create the home " + w.Home.Dir(),
+		Done: func(context.Context) (bool, error) { return w.Home.Exists(), nil },
+		Do: func(context.Context) error {
+			w.made, w.above = true, w.Home.Missing()
+			return w.Home.Create()
+		},
+		Undo: func(context.Context) error {
+			if !w.made {
+				return nil
+			}
+			if w.known {
+				return errors.Join(w.Home.RemoveSince(nil, home.KeyPair...), errors.New("the home stays, because the key pair does"))
+			}
+			// The connector may have run in it by now.
+			if err := errors.Join(w.Home.RemoveSince(nil), w.Home.Remove()); err != nil {
+				return err
+			}
+			for _, dir := range w.above {
+				if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return nil //nolint:nilerr // somebody else has found a use for it
+				}
+			}
+			return nil
+		}}
+}
+
+func (w *work) keepCA() Step {
+	before, _ := os.ReadFile(w.Home.Path("ca", caName)) // none: there is nothing to bring back
+	return Step{Name: "keep-ca", Says: "Keep the certificate authorities",
+		Done: func(context.Context) (bool, error) {
+			have, err := os.ReadFile(w.Home.Path("ca", caName))
+			return w.CA == nil || err == nil && string(have) == string(w.CA), nil
+		},
+		Do: func(context.Context) error { return w.Home.SaveCA(caName, w.CA) },
+		Undo: func(context.Context) error {
+			if before != nil {
+				return w.Home.SaveCA(caName, before)
+			}
+			return w.Home.RemoveCA(caName)
+		}}
+}
+
+func (w *work) generateKeys() Step {
+	return Step{Name: "generate-keys", Says: "Generate the key pair",
+		Done: func(context.Context) (done bool, err error) {
+			w.pair, err = w.Home.Keys(w.c)
+			if errors.Is(err, fs.ErrNotExist) {
+				return false, nil
+			}
+			return err == nil, err
+		},
+		Do: func(context.Context) (err error) {
+			if w.pair, err = w.generate(w.conn); err != nil {
+				return err
+			}
+			return w.Home.SaveKeys(w.pair)
+		},
+		Undo: func(context.Context) error {
+			if w.known {
+				return errors.New("the key pair stays, because the tenant has registered it or may have; run the same command again")
+			}
+			return w.Home.RemoveKeys()
+		}}
+}
+
+func (w *work) writeMapper() Step {
+	return Step{Name: "write-mapper", Says: "Write the profile mapper",
+		Done: func(context.Context) (bool, error) {
+			script, _, err := w.Home.Mapper(w.c)
+			return script != "", err
+		},
+		Do:   func(context.Context) error { return w.Home.SaveMapper(w.Mapper) },
+		Undo: func(context.Context) error { return w.Home.RemoveMapper() }}
+}
+
+func (w *work) writeConfig() Step {
+	before, _ := os.ReadFile(w.Home.Path("config.json")) // none: the same
+	return Step{Name: "write-config", Says: "Write the configuration",
+		Done: func(context.Context) (bool, error) {
+			if err := sealPassword(&w.c, w.pair); err != nil {
+				return false, err
+			}
+			return w.same(w.c)
+		},
+		Do:   func(context.Context) error { return w.Home.SaveConfig(w.c) },
+		Undo: func(context.Context) error { return w.Home.RestoreConfig(before) }}
+}
+
+func (w *work) registerAgent() Step {
+	return Step{Name: "register-agent", Says: "Register with the tenant",
+		Done: func(context.Context) (bool, error) {
+			return w.c.Tenant.SentThumbprint == w.pair.Thumbprint() && w.c.Tenant.SigningKey != "" && serves(w.Config.Tenant, w.conn), nil
+		},
+		Do: func(ctx context.Context) error {
+			sent := new(atomic.Bool)
+			note, err := w.register(watchSending(ctx, sent), w.Ticket, &w.c, w.pair)
+			if note != "" {
+				w.note(note)
+			}
+			w.known = err == nil || sent.Load() && !w.refused(ctx, err, w.pair)
+			return err
+		}}
+}
+
+func (o *Options) note(text string) {
+	if o.Note != nil {
+		o.Note(text)
+	}
+}
