@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +18,7 @@ import (
 	expect "github.com/Netflix/go-expect"
 	"github.com/creack/pty"
 	"github.com/hinshun/vt10x"
+	"golang.org/x/term"
 
 	"ad-ldap-connector/pkg/sandbox"
 )
@@ -27,6 +29,7 @@ type person struct {
 	console *expect.Console
 	screen  *transcript // every byte that was shown
 	drawn   bool        // questions are drawn, not printed
+	fresh   string      // how the terminal was before the command
 }
 
 // sit starts the command on a pseudo-terminal, which answers as a real one
@@ -50,6 +53,7 @@ func (c *cli) sit(args ...string) *person {
 	args = append(args, "--home", c.home)
 	p.invocation = &invocation{t: c.t, args: args, cmd: exec.Command(c.program, args...), stdout: p.screen, stderr: new(transcript), done: make(chan struct{})}
 	tty := p.console.Tty()
+	p.fresh = p.modes()
 	p.cmd.Dir, p.cmd.Env = c.dir, append([]string{"TERM=xterm"}, without(c.environ, "NO_COLOR")...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, tty
 	// Ctrl-C reaches whoever has the terminal as theirs.
@@ -158,6 +162,7 @@ func (d *desk) answer(p *person) {
 	p.asked("Password of "+d.directory.BindUser(), d.directory.BindPassword())
 	p.sees("Base DN of the users")
 	p.asked(d.directory.BaseDN(), "")
+	p.asked("Install with these answers?", "y")
 	p.sees("installed: connection sandbox")
 	p.leaves(exitOK)
 	// A plain question is there a moment before the echo is off; nobody types
@@ -208,23 +213,23 @@ func TestAcceptAskingInstallOnPoorTerminal(t *testing.T) {
 	d.works()
 }
 
-// TestAcceptAskingInterrupted presses Ctrl-C at each question.
+// TestAcceptAskingInterrupted presses Ctrl-C at each question. On a poor
+// terminal and before a question is drawn that is a signal, and else a key.
 func TestAcceptAskingInterrupted(t *testing.T) {
 	t.Parallel()
-	for _, environ := range []string{"TERM=vt100", "TERM=dumb"} {
-		questions := []string{"Ticket URL", "Directory URL", "Service account", "Password of", "Base DN of the users"}
-		if environ != "TERM=dumb" {
+	for _, environ := range []string{"TERM=vt100", "TERM=dumb", "TERM=xterm"} {
+		questions := []string{"Ticket URL", "Directory URL", "Service account", "Password of", "Base DN of the users", "Install with these answers?"}
+		if environ == "TERM=vt100" {
 			questions = questions[:1] // a drawn question drops what is typed before it is ready
 		}
 		for stop, question := range questions {
 			t.Run(environ+" "+question, func(t *testing.T) {
 				t.Parallel()
-				d := newDesk(t)
-				d.environ = append(d.environ, environ)
+				d := newDesk(t, environ)
 				p := d.install()
 				for i, known := range []struct{ question, answer string }{
 					{"Ticket URL", d.cloud.Ticket()}, {"Directory URL", d.directory.URL()},
-					{"Service account", d.directory.BindUser()}, {"Password of", d.directory.BindPassword()},
+					{"Service account", d.directory.BindUser()}, {"Password of", d.directory.BindPassword()}, {"Base DN of the users", ""},
 				} {
 					if i < stop {
 						p.asked(known.question, known.answer)
@@ -236,11 +241,26 @@ func TestAcceptAskingInterrupted(t *testing.T) {
 				} else {
 					p.types("\x03")
 				}
+				p.wait(patience)
+				if after := p.modes(); after != p.fresh {
+					t.Errorf("the terminal was %s, and is %s", p.fresh, after)
+				}
 				p.leaves(exitInterrupted)
 				d.untouched()
 			})
 		}
 	}
+}
+
+// modes are how the terminal treats what is typed: whether it echoes, and whether
+// Ctrl-C is a signal.
+func (p *person) modes() string {
+	p.t.Helper()
+	state, err := term.GetState(int(p.console.Tty().Fd()))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return fmt.Sprintf("%+v", *state)
 }
 
 // Without a terminal nothing asks and nothing waits, whatever standard input is.

@@ -109,9 +109,10 @@ func (a *app) openTarget(o targetFlags) (*target, error) {
 	t.secrets.learn(t.config)
 	t.secrets.addTicket(t.ticket)
 	t.secrets.addTicket(own)
-	t.transport, t.transportErr = newTransport(t.config.Network, a.environ)
-	if t.home != nil && t.transportErr == nil {
-		t.transport.dir = t.home.Dir()
+	if t.home == nil {
+		t.transport, t.transportErr = newTransport(t.config.Network, a.environ)
+	} else {
+		t.transport, t.transportErr = homeTransport(t.home, t.config.Network, a.environ)
 	}
 	return t, nil
 }
@@ -130,7 +131,7 @@ func (a *app) givenTicket(o targetFlags) (ticket tenant.Ticket, err error) {
 		a.say("warning: other users of this machine can read the ticket among the arguments; use --ticket-file")
 		text = o.ticketArg
 	case o.ticket.given():
-		if text, err = o.ticket.read(a.input()); err != nil {
+		if text, err = a.readSecret(&o.ticket); err != nil {
 			return ticket, err
 		}
 	}

@@ -1,11 +1,6 @@
 package main
 
-import "os"
-
 // hostDomains returns the domains this host may belong to, likeliest first.
-func hostDomains() []string {
-	if d := os.Getenv("USERDNSDOMAIN"); d != "" {
-		return append([]string{d}, nameDomain()...)
-	}
-	return nameDomain()
+func hostDomains(environ []string) []string {
+	return likely(append([]string{lookup(environ, "USERDNSDOMAIN")}, nameDomain()...))
 }

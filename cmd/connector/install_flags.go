@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,13 @@ type installAnswers struct {
 	url, base, user, preset string
 	password                secretFlags
 	anonymous               bool
-	caFile, proxy, server   string
+	method                  string // of the service account's bind
+	clientCert, clientKey   string
+	keytab, krb5Conf        string
+	startTLS                bool
+	caFiles                 []string
+	proxy, server           string
+	proxyCredentials        secretFlags
 	noService, dryRun       bool
 	nonInteractive, replace bool
 	gate                    gateFlags
@@ -28,14 +35,21 @@ type installAnswers struct {
 func (o *installAnswers) add(f *pflag.FlagSet) {
 	o.ticket.add(f, "ticket", "the ticket URL")
 	f.StringVar(&o.ticketArg, "ticket", "", "the ticket `URL` itself (every user of this machine can read arguments)")
-	f.StringVar(&o.url, "ldap-url", "", "the directory, `URL` ldaps://host, ldap://host:port or srv://domain")
+	f.StringVar(&o.url, "ldap-url", "", "the directory, `URL` ldaps://host, ldap://host:port, srvs://domain or srv://domain")
+	f.BoolVar(&o.startTLS, "ldap-starttls", false, "protect ldap:// and srv:// connections by StartTLS")
 	f.StringVar(&o.base, "ldap-base", "", "`DN` below which users are (default: what the directory says)")
 	f.StringVar(&o.user, "ldap-bind-user", "", "service account: DN, user@domain or DOMAIN\\user `name`")
 	o.password.add(f, "ldap-bind-password", "the service account's password")
+	f.StringVar(&o.method, "ldap-bind-method", "", "how the service account binds: `simple|external|gssapi` (default simple)")
+	f.StringVar(&o.clientCert, "ldap-client-cert", "", "`file` of the certificate that is shown to the directory (external)")
+	f.StringVar(&o.clientKey, "ldap-client-key", "", "`file` of its private key (default: the same file)")
+	f.StringVar(&o.keytab, "ldap-keytab", "", "`file` of the service account's Kerberos keys (gssapi)")
+	f.StringVar(&o.krb5Conf, "ldap-krb5-conf", "", "`file` of Kerberos's configuration (default: the system's)")
 	f.BoolVar(&o.anonymous, "anonymous", false, "search the directory without a service account")
 	f.StringVar(&o.preset, "preset", "", "kind of directory: `"+strings.Join(config.Presets(), "|")+"` (default: recognised)")
-	f.StringVar(&o.caFile, "ca-file", "", "`file` of certificate authorities to trust besides the system's")
-	f.StringVar(&o.proxy, "proxy", "", "`URL` of the HTTP proxy to the tenant")
+	f.StringArrayVar(&o.caFiles, "ca-file", nil, "`file` of certificate authorities to trust besides the system's; repeatable")
+	f.StringVar(&o.proxy, "proxy", "", "`URL` of the HTTP proxy to the tenant, http://host:port")
+	o.proxyCredentials.addFile(f, "proxy-credentials", "the proxy's user:password")
 	f.StringVar(&o.server, "server-url", "", "public `URL` of this connector, for sign-in in the browser")
 	f.BoolVar(&o.noService, "no-service", false, "provision the home only; another program starts \"connector run\"")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
@@ -47,5 +61,47 @@ func (o *installAnswers) add(f *pflag.FlagSet) {
 // check refuses flags that contradict each other.
 func (o *installAnswers) check(cmd *cobra.Command) error {
 	return errors.Join(oneOf(cmd, "ticket", "ticket-file", "ticket-stdin"),
-		oneOf(cmd, "ticket-stdin", "ldap-bind-password-stdin"), oneOf(cmd, "anonymous", "ldap-bind-user"))
+		oneOf(cmd, "ldap-bind-password-file", "ldap-bind-password-stdin"),
+		oneOf(cmd, "ticket-stdin", "ldap-bind-password-stdin"),
+		oneOf(cmd, "anonymous", "ldap-bind-user"), oneOf(cmd, "anonymous", "ldap-bind-method"))
+}
+
+// settings lays the flags over a configuration, as far as they need nobody to
+// be asked. Files are named by their whole paths: the home's would be meant
+// otherwise, and a service has another working folder.
+func (o *installAnswers) settings(c *config.Config) error {
+	var faults []error
+	set := func(key, value string) {
+		if value == "" {
+			return
+		}
+		if err := c.Set(key, value); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	file := func(key, name string) {
+		if name == "" {
+			return
+		}
+		abs, err := filepath.Abs(name)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		set(key, abs)
+	}
+	set("LDAP_BIND_METHOD", o.method)
+	file("LDAP_CLIENT_CERT", o.clientCert)
+	file("LDAP_CLIENT_KEY", o.clientKey)
+	file("LDAP_KEYTAB", o.keytab)
+	file("LDAP_KRB5_CONF", o.krb5Conf)
+	set("LDAP_URL", o.url)
+	set("LDAP_BASE", o.base)
+	set("SERVER_URL", strings.TrimSuffix(o.server, "/"))
+	if o.startTLS {
+		set("LDAP_STARTTLS", "true")
+	}
+	if len(faults) > 0 {
+		return &usageError{errors.Join(faults...)}
+	}
+	return nil
 }

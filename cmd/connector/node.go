@@ -51,11 +51,10 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	t, err := newTransport(c.Network, environ)
+	t, err := homeTransport(h, c.Network, environ)
 	if err != nil {
 		return nil, err
 	}
-	t.dir = h.Dir()
 	for _, note := range t.Notes {
 		log.Info(note)
 	}

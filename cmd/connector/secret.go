@@ -26,9 +26,14 @@ type secretFlags struct {
 }
 
 func (s *secretFlags) add(f *pflag.FlagSet, name, what string) {
+	s.addFile(f, name, what)
+	f.BoolVar(&s.stdin, name+"-stdin", false, "read "+what+" from standard input")
+}
+
+// addFile declares the flag for a file alone.
+func (s *secretFlags) addFile(f *pflag.FlagSet, name, what string) {
 	s.name = name
 	f.StringVar(&s.file, name+"-file", "", "`file` that holds "+what)
-	f.BoolVar(&s.stdin, name+"-stdin", false, "read "+what+" from standard input")
 }
 
 func (s *secretFlags) given() bool { return s.file != "" || s.stdin }
@@ -55,7 +60,11 @@ func (s *secretFlags) read(stdin io.Reader) (string, error) {
 	if len(data) > maxSecret {
 		return "", fmt.Errorf("read the %s from %s: longer than %d bytes", s.name, from, maxSecret)
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+	text, err := plainText(data)
+	if err != nil {
+		return "", fmt.Errorf("read the %s from %s: %w", s.name, from, err)
+	}
+	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	if text == "" {
 		return "", fmt.Errorf("read the %s from %s: it is empty", s.name, from)
 	}
@@ -65,7 +74,7 @@ func (s *secretFlags) read(stdin io.Reader) (string, error) {
 // secret reads a secret from its flags, or asks for it on a terminal.
 func (a *app) secret(s secretFlags, what string) (string, error) {
 	if s.given() {
-		return s.read(a.input())
+		return a.readSecret(&s)
 	}
 	if !a.interactive() {
 		return "", usagef("there is no terminal to ask for the %s; give --%s-file or --%s-stdin", what, s.name, s.name)

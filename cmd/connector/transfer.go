@@ -194,12 +194,13 @@ func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline b
 	if err := errors.Join(m.Close(), trial.Validate()); err != nil || offline {
 		return err
 	}
-	t, err := newTransport(c.Network, a.environ)
+	h, err := a.openHome()
 	if err != nil {
 		return err
 	}
-	if h, err := a.openHome(); err == nil { // else only relative paths are not found
-		t.dir = h.Dir()
+	t, err := homeTransport(h, c.Network, a.environ)
+	if err != nil {
+		return err
 	}
 	if c.Directory.BindMethod == string(directory.Simple) && c.Directory.BindPassword == "" && c.Directory.BindCredentials != "" {
 		password, err := archive.Pair.Open(string(c.Directory.BindCredentials))

@@ -5,15 +5,10 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,6 +17,8 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/tenant"
 )
 
@@ -47,11 +44,26 @@ type transport struct {
 	environ []string // says where Kerberos's files are
 }
 
-// newTransport trusts the system's CAs and those of SSL_CA_PATH besides, and
-// goes through the proxies that n or, where n names none, the environment
-// names. Dial goes to directories, which no proxy stands before. The error
-// names the setting, and the file where it is one's fault.
-func newTransport(n config.Network, environ []string) (*transport, error) {
+// homeTransport is the transport of a home: it trusts the authorities that an
+// install was given, too.
+func homeTransport(h *home.Home, n config.Network, environ []string) (*transport, error) {
+	kept, err := h.CA(install.CAName)
+	if err != nil {
+		return nil, fmt.Errorf("read the CA certificates that were given to install: %w", err)
+	}
+	t, err := newTransport(n, environ, kept)
+	if err != nil {
+		return nil, err
+	}
+	t.dir = h.Dir()
+	return t, nil
+}
+
+// newTransport trusts the system's CAs and those of SSL_CA_PATH and of more, as
+// PEM, besides, and goes through the proxies that n or, where n names none, the
+// environment names. Dial goes to directories, which no proxy stands before.
+// The error names the setting, and the file where it is one's fault.
+func newTransport(n config.Network, environ []string, more ...[]byte) (*transport, error) {
 	t := &transport{
 		environ: environ,
 		TLS:     &tls.Config{MinVersion: tls.VersionTLS12},
@@ -65,6 +77,9 @@ func newTransport(n config.Network, environ []string) (*transport, error) {
 		}
 		t.TLS.RootCAs = pool
 		t.Notes = append(t.Notes, fmt.Sprintf("trusting %d more CA certificates from %s", count, n.CAPath))
+	}
+	if err := t.trust(bytes.Join(more, []byte("\n"))); err != nil {
+		return nil, err
 	}
 	proxy, notes, err := proxies(n, environ)
 	if err != nil {
@@ -88,6 +103,27 @@ func newTransport(n config.Network, environ []string) (*transport, error) {
 		Protocols:              protocols,
 	}}
 	return t, nil
+}
+
+// trust adds the authorities of a PEM text, if it has any.
+func (t *transport) trust(pem []byte) error {
+	if len(bytes.TrimSpace(pem)) == 0 {
+		return nil
+	}
+	certificates, err := parseCAs(pem)
+	if err != nil {
+		return fmt.Errorf("read the CA certificates that were given to install: %w", err)
+	}
+	if t.TLS.RootCAs == nil {
+		if t.TLS.RootCAs, err = x509.SystemCertPool(); err != nil {
+			return fmt.Errorf("read the system's CA certificates: %w", err)
+		}
+	}
+	for _, c := range certificates {
+		t.TLS.RootCAs.AddCert(c)
+	}
+	t.Notes = append(t.Notes, fmt.Sprintf("trusting the %d CA certificates that were given to install", len(certificates)))
+	return nil
 }
 
 // proxies returns http.Transport's Proxy function, and what to say of it.
@@ -192,106 +228,3 @@ const maxSchemes = 8
 // schemeName is what an authentication scheme may be called (RFC 9110, section
 // 11.1), and no longer than the known ones: it ends in the log.
 var schemeName = regexp.MustCompile(`^[A-Za-z0-9-]{1,20}$`)
-
-// trustCAs returns the system's CAs and those below path: the certificates of one
-// PEM file, or of a folder's files whose names match the pattern, without
-// regard to case. A file that has none is an error, for it was put there to
-// count.
-func trustCAs(path, pattern string) (pool *x509.CertPool, count int, err error) {
-	files, err := caFiles(path, pattern)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the CA certificates of SSL_CA_PATH: %w", err)
-	}
-	if pool, err = x509.SystemCertPool(); err != nil {
-		return nil, 0, fmt.Errorf("read the system's CA certificates: %w", err)
-	}
-	for _, file := range files {
-		certificates, err := readCAs(file)
-		if err != nil {
-			return nil, 0, fmt.Errorf("read the CA certificates of %s: %w", file, err)
-		}
-		for _, c := range certificates {
-			pool.AddCert(c)
-		}
-		count += len(certificates)
-	}
-	return pool, count, nil
-}
-
-func caFiles(path, pattern string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	wanted, err := regexp.Compile("(?i)" + pattern)
-	if err != nil {
-		return nil, fmt.Errorf("SSL_CA_FILE: %w", err)
-	}
-	entries, err := os.ReadDir(path)
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, e := range entries {
-		file := filepath.Join(path, e.Name())
-		if !wanted.MatchString(e.Name()) {
-			continue
-		}
-		if info, err := os.Stat(file); err != nil { // not e.Info: a link may lead to nothing
-			return nil, err
-		} else if !info.IsDir() {
-			files = append(files, file)
-		}
-	}
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no file's name matches SSL_CA_FILE, %s", path, pattern)
-	}
-	return files, nil
-}
-
-// maxCAFile is some twenty times the size of a system's bundle.
-const maxCAFile = 4 << 20
-
-func readCAs(file string) ([]*x509.Certificate, error) {
-	if info, err := os.Stat(file); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a file") // to open a pipe would wait for ever
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxCAFile+1))
-	switch {
-	case err != nil:
-		return nil, err
-	case len(data) == 0:
-		return nil, errors.New("the file is empty")
-	case len(data) > maxCAFile:
-		return nil, fmt.Errorf("the file has more than %d bytes", maxCAFile)
-	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // Windows editors put it there
-	var all []*x509.Certificate
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" && block.Type != "X509 CERTIFICATE" {
-			continue // such as a private key, which has no business here but does no harm
-		}
-		c, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d of the file: %w", len(all)+1, err)
-		}
-		all = append(all, c)
-	}
-	if len(all) > 0 {
-		return all, nil
-	}
-	if _, err := x509.ParseCertificates(data); err == nil {
-		return nil, &hinted{errors.New("it is not PEM but DER"), "Convert the file with openssl x509 -inform der -in FILE -out FILE.pem."}
-	}
-	return nil, errors.New("no certificate in PEM form is in it")
-}

@@ -179,11 +179,10 @@ func (a *app) openWorkbench(change ...func(*directory.Options)) (*workbench, err
 	if err := directoryFaults(c); err != nil {
 		return nil, err
 	}
-	t, err := newTransport(c.Network, a.environ)
+	t, err := homeTransport(h, c.Network, a.environ)
 	if err != nil {
 		return nil, err
 	}
-	t.dir = h.Dir()
 	dir, err := openDirectory(h, c, t, a.log(), nil, change...)
 	if err != nil {
 		return nil, err

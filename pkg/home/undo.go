@@ -22,6 +22,15 @@ func (h *Home) SaveCA(name string, pem []byte) error {
 	return h.write(name, pem)
 }
 
+// CA returns a file that SaveCA kept; nil when there is none.
+func (h *Home) CA(name string) ([]byte, error) {
+	data, err := h.read(path.Join(caFolder, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
 // RemoveCA takes back SaveCA.
 func (h *Home) RemoveCA(name string) error { return h.remove(path.Join(caFolder, name)) }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http/httptrace"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -43,8 +44,17 @@ type Options struct {
 	Service *Service
 }
 
-// caName is the file that an install keeps its extra authorities in.
-const caName = "installed.pem"
+// CAName is the file under the home's ca/ that an install keeps its extra
+// authorities in. They count besides those of SSL_CA_PATH, wherever that leads.
+const CAName = "installed.pem"
+
+// namesCA reports whether SSL_CA_PATH is to name the folder of CAName: not when
+// an operator has one. This program does without; the existing connector, to
+// which one may go back, does not.
+func namesCA(n config.Network) bool {
+	wanted, err := regexp.Compile("(?i)" + n.CAFile)
+	return n.CAPath == "" && err == nil && wanted.MatchString(CAName)
+}
 
 // maxSkew is how far this machine's clock may be from the tenant's: the agent's
 // token lives a minute, and the documented limit has always been 5 s.

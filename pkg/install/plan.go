@@ -66,7 +66,7 @@ func (w *work) redeem(ctx context.Context) (err error) {
 	}
 	apply(&w.c, w.conn, w.Hostname)
 	w.c.Tenant.Ticket = config.Secret(w.Ticket.Reveal())
-	if w.CA != nil {
+	if w.CA != nil && namesCA(w.c.Network) {
 		w.c.Network.CAPath = w.Home.Path("ca")
 	}
 	return w.c.Validate()
@@ -100,18 +100,18 @@ func (w *work) createHome() Step {
 }
 
 func (w *work) keepCA() Step {
-	before, _ := os.ReadFile(w.Home.Path("ca", caName)) // none: there is nothing to bring back
+	before, _ := os.ReadFile(w.Home.Path("ca", CAName)) // none: there is nothing to bring back
 	return Step{Name: "keep-ca", Says: "Keep the certificate authorities",
 		Done: func(context.Context) (bool, error) {
-			have, err := os.ReadFile(w.Home.Path("ca", caName))
+			have, err := os.ReadFile(w.Home.Path("ca", CAName))
 			return w.CA == nil || err == nil && string(have) == string(w.CA), nil
 		},
-		Do: func(context.Context) error { return w.Home.SaveCA(caName, w.CA) },
+		Do: func(context.Context) error { return w.Home.SaveCA(CAName, w.CA) },
 		Undo: func(context.Context) error {
 			if before != nil {
-				return w.Home.SaveCA(caName, before)
+				return w.Home.SaveCA(CAName, before)
 			}
-			return w.Home.RemoveCA(caName)
+			return w.Home.RemoveCA(CAName)
 		}}
 }
 
