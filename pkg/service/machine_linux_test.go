@@ -61,6 +61,7 @@ func TestMachine(t *testing.T) {
 		{"foreign", foreignThere},
 		{"half", halfThere},
 		{"hidden", hiddenThere},
+		{"former", formerThere},
 		{"accounts", accountsThere},
 		{"life", lifeThere},
 		{"low port", lowPortThere},

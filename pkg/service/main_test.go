@@ -3,8 +3,10 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -48,6 +50,29 @@ var roles = map[string]func(args []string) error{
 			_, err := Entrust(ctx, u)
 			return err
 		})
+	},
+	"formers": func(args []string) error {
+		found, err := Formers(context.Background(), func(p string) bool { return p == args[0] || strings.HasPrefix(p, args[0]+"/") })
+		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(found))
+	},
+	"strays": func(args []string) error {
+		for _, s := range Strays(args[0], nil) {
+			fmt.Println(s)
+		}
+		return nil
+	},
+	"retire": func(args []string) error {
+		var f Former
+		if err := json.Unmarshal([]byte(args[0]), &f); err != nil {
+			return err
+		}
+		was, err := Retired(context.Background(), f, args[1])
+		fmt.Println("changed:", !was)
+		return errors.Join(err, Retire(context.Background(), f, args[1]))
+	},
+	"restore": func(args []string) error {
+		var f Former
+		return errors.Join(json.Unmarshal([]byte(args[0]), &f), Restore(context.Background(), f))
 	},
 	"status": func(args []string) error {
 		return withUnit(args, func(ctx context.Context, m Manager, u Unit) error {
