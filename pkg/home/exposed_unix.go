@@ -42,6 +42,3 @@ func sharedWith(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Uid == 0 && info.Mode()&os.ModeSticky != 0 && info.Mode().Perm()&0o002 == 0
 }
-
-// systemDirs are the folders that installers make.
-func systemDirs() []string { return []string{"/opt/auth0/ad-ldap", "/opt/auth0-adldap"} }

@@ -110,7 +110,7 @@ func (h *Home) Create() error {
 
 // holdsConnector reports whether a connector was configured in dir.
 func holdsConnector(dir string) bool {
-	for _, name := range []string{configFile, keyFile} {
+	for _, name := range []string{configFile, keyFile, layouts[configFile][0]} {
 		if _, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
 			return true
 		}

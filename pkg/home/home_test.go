@@ -312,6 +312,11 @@ func TestSystemDir(t *testing.T) {
 	}
 	expect(ours)
 	layIn(t, adopted, map[string]string{"package.json": "{}"})
+	expect(ours) // a folder of that name alone is nothing
+	other := filepath.Join(root, "opt/auth0-ad-ldap")
+	layIn(t, other, map[string]string{"data/config.json": "{}"})
+	expect(other)
+	layIn(t, adopted, map[string]string{"package.json": `{"name":"ad-ldap-connector"}`})
 	expect(adopted)
 	layIn(t, ours, map[string]string{"lib/x": ""})
 	expect(adopted) // ours holds no connector
