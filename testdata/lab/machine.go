@@ -32,14 +32,15 @@ type Machine struct {
 	leader int // its first process, as seen from here
 }
 
-// Boot starts a machine, which ends with the test.
-func Boot(t testing.TB) *Machine {
+// Boot starts a machine, which ends with the test. It has these packages of
+// Debian's besides what every machine has.
+func Boot(t testing.TB, packages ...string) *Machine {
 	t.Helper()
 	needRoot(t, "machines")
 	need(t, "systemd-container", nspawnPath)
 	need(t, "mmdebstrap", mmdebstrapPath)
 	need(t, "util-linux", nsenterPath)
-	root, err := machineRoot(t)
+	root, err := machineRoot(t, packages)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ const machinePackages = "systemd,systemd-sysv,dbus,procps"
 
 // machineRoot returns the file system of a machine that nobody has started. It
 // is made of Debian's packages once, and read only from then on.
-func machineRoot(t testing.TB) (dir string, err error) {
+func machineRoot(t testing.TB, more []string) (dir string, err error) {
 	release, mirror, err := debian()
 	if err != nil {
 		return "", err
@@ -32,7 +32,8 @@ func machineRoot(t testing.TB) (dir string, err error) {
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(fmt.Append(nil, release, machinePackages))
+	packages := strings.Join(append([]string{machinePackages}, more...), ",")
+	sum := sha256.Sum256(fmt.Append(nil, release, packages))
 	dir = filepath.Join(cache, fmt.Sprintf("rootfs-%s-%x", release, sum[:4]))
 	unlock, err := lockFile(dir+".lock", true)
 	if err != nil {
@@ -53,7 +54,7 @@ func machineRoot(t testing.TB) (dir string, err error) {
 	defer cancel()
 	runtime.LockOSThread() // see tie
 	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, mmdebstrapPath, "--quiet", "--variant=minbase", "--include="+machinePackages,
+	cmd := exec.CommandContext(ctx, mmdebstrapPath, "--quiet", "--variant=minbase", "--include="+packages,
 		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=force-unsafe-io",
 		release, half, "deb "+mirror+" "+release+" main")
 	tie(cmd)
