@@ -1,22 +1,28 @@
 package home
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
 // The runtime's own log, and that of the existing connector, which lies in the
 // home itself. Neither is part of an archive.
 const (
 	logsFolder   = "logs"
-	logFile      = "logs/connector.log"
+	logFile      = LiveLog
 	olderLogFile = "logs.log"
 )
+
+// LiveLog is the log file that is being written, below the home.
+const LiveLog = "logs/connector.log"
 
 // LogFile returns the path of the runtime's log file, which it makes if need
 // be, with its folder: both for the owner of the home alone. What is there and
@@ -73,4 +79,54 @@ func (h *Home) Logs() ([]string, error) {
 	// comes before the dot in the name of the one in use.
 	slices.Sort(own)
 	return append(names, own[max(0, len(own)-mostLogs):]...), nil
+}
+
+// RunLogs names the runtime's own log files, with slashes: those that were put
+// aside, also compressed ones, in the order in which they were written, and then
+// LiveLog.
+func (h *Home) RunLogs() ([]string, error) {
+	entries, err := os.ReadDir(h.Path(logsFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for logs in %s: %w", h.Path(logsFolder), cause(err))
+	}
+	type file struct {
+		name  string
+		wrote time.Time
+	}
+	var all []file
+	for _, e := range entries {
+		name := path.Join(logsFolder, e.Name())
+		if !strings.HasPrefix(e.Name(), "connector") || !strings.Contains(e.Name(), ".log") || name == LiveLog {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil || !info.Mode().IsRegular() {
+			continue // it has gone meanwhile, or is no log
+		}
+		all = append(all, file{name, info.ModTime()})
+	}
+	slices.SortFunc(all, func(a, b file) int {
+		return cmp.Or(a.wrote.Compare(b.wrote), cmp.Compare(a.name, b.name))
+	})
+	var names []string
+	for _, f := range all {
+		names = append(names, f.name)
+	}
+	if _, err := os.Lstat(h.Path(LiveLog)); err == nil {
+		names = append(names, LiveLog)
+	}
+	return names, nil
+}
+
+// OpenLog opens a log file to read. It does not follow a link out of the home,
+// and hinders nobody who puts the file aside meanwhile.
+func (h *Home) OpenLog(name string) (*os.File, error) {
+	f, err := h.openFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", h.Path(filepath.FromSlash(name)), cause(err))
+	}
+	return f, nil
 }

@@ -66,23 +66,15 @@ func (h *Home) Tail(name string, limit int) (Tail, error) {
 }
 
 func (h *Home) tail(name string, limit int) (t Tail, err error) {
-	root, err := os.OpenRoot(h.dir)
-	if err != nil {
-		return t, err
-	}
-	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
-	info, err := root.Stat(name)
-	if err != nil {
-		return t, err
-	}
-	if !info.Mode().IsRegular() { // a pipe would block, a device never end
-		return t, errors.New("it is not a regular file")
-	}
-	f, err := root.Open(name)
+	f, err := h.openFile(name)
 	if err != nil {
 		return t, err
 	}
 	defer func() { _ = f.Close() }() // read only
+	info, err := f.Stat()
+	if err != nil {
+		return t, err
+	}
 	t.Size = info.Size()
 	skip := max(0, t.Size-int64(limit))
 	whole := true // Data begins with a line
@@ -104,6 +96,23 @@ func (h *Home) tail(name string, limit int) (t Tail, err error) {
 		}
 	}
 	return t, nil
+}
+
+// openFile opens an ordinary file of the home to read.
+func (h *Home) openFile(name string) (*os.File, error) {
+	root, err := os.OpenRoot(h.dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // a pipe would block, a device never end
+		return nil, errors.New("it is not a regular file")
+	}
+	return root.Open(name)
 }
 
 // File reads a file that a setting names: absolute, or in the home.
