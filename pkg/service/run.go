@@ -8,7 +8,8 @@ import "context"
 // when it has begun, and Watch, if it can tell that it hangs.
 //
 // On Windows it works only in a process that the Service Control Manager
-// started. Elsewhere a manager is not needed.
+// started, unless name is "": then there is no manager, and nobody is told.
+// Elsewhere the manager is found in the environment, and not needed.
 func Run(ctx context.Context, name string, main func(context.Context, *Notifier) error) error {
 	return run(ctx, name, main)
 }

@@ -27,6 +27,9 @@ const endWithin = 10 * time.Second
 // run does not ask whether this is a service: in some environments the answer
 // is no though it is one. Who calls it has been told by the command line.
 func run(ctx context.Context, name string, main func(context.Context, *Notifier) error) error {
+	if name == "" {
+		return main(ctx, &Notifier{tell: func(message) error { return nil }})
+	}
 	h := &handler{ctx: ctx, main: main}
 	if err := svc.Run(name, h); err != nil {
 		if errors.Is(err, windows.ERROR_FAILED_SERVICE_CONTROLLER_CONNECT) {
