@@ -51,7 +51,7 @@ func newHelpCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [TOPIC]",
 		Short:   "Explain a command or a topic",
-		Long:    "Topics:\n  " + strings.Join(topics(), ", "),
+		Long:    "Topics:\n" + topicList(),
 		Example: "  connector help install\n  connector help exit-codes",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -78,4 +78,20 @@ func topics() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// topicList names the topics in lines that fit.
+func topicList() string {
+	text, line := "", ""
+	for _, name := range topics() {
+		if line != "" && len(line)+len(name) > 76 {
+			text, line = text+line+",\n", ""
+		}
+		if line == "" {
+			line = "  " + name
+		} else {
+			line += ", " + name
+		}
+	}
+	return text + line
 }

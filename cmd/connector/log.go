@@ -46,14 +46,19 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 	if r.Level != slog.LevelInfo {
 		b.WriteString(strings.ToLower(r.Level.String()) + ": ")
 	}
-	b.WriteString(r.Message)
-	b.WriteString(h.with)
-	r.Attrs(func(a slog.Attr) bool { writeAttr(&b, h.group, a); return true })
+	h.body(&b, r)
 	b.WriteByte('\n')
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	_, err := h.w.Write(b.Bytes())
 	return err
+}
+
+// body writes a record's message and attributes.
+func (h *lineHandler) body(b *bytes.Buffer, r slog.Record) {
+	b.WriteString(r.Message)
+	b.WriteString(h.with)
+	r.Attrs(func(a slog.Attr) bool { writeAttr(b, h.group, a); return true })
 }
 
 // WithAttrs returns a handler whose lines carry attrs as well.
@@ -76,10 +81,24 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 }
 
 func writeAttr(b *bytes.Buffer, group string, a slog.Attr) {
+	eachAttr(group, a, func(key, text string) {
+		b.WriteString(" " + key + "=")
+		// A value that could be mistaken for another line or pair is quoted: user
+		// names come from outside.
+		if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
+			text = strconv.Quote(text)
+		}
+		b.WriteString(text)
+	})
+}
+
+// eachAttr calls do for an attribute, or for all that a group holds, with the
+// text that a log has of its value.
+func eachAttr(group string, a slog.Attr, do func(key, text string)) {
 	v := a.Value.Resolve()
 	if v.Kind() == slog.KindGroup {
 		for _, member := range v.Group() {
-			writeAttr(b, group+a.Key+".", member)
+			eachAttr(group+a.Key+".", member, do)
 		}
 		return
 	}
@@ -90,11 +109,5 @@ func writeAttr(b *bytes.Buffer, group string, a slog.Attr) {
 	if v.Kind() == slog.KindDuration {
 		text = v.Duration().Round(10 * time.Microsecond).String()
 	}
-	b.WriteString(" " + group + a.Key + "=")
-	// A value that could be mistaken for another line or pair is quoted: user
-	// names come from outside.
-	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
-		text = strconv.Quote(text)
-	}
-	b.WriteString(text)
+	do(group+a.Key, text)
 }

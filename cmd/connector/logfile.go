@@ -89,17 +89,22 @@ func (f *logFile) run() {
 	defer close(f.done)
 	var w logWriter
 	defer func() { w.close() }()
+	takeAll(f.lines, f.end, func(line []byte) { f.put(&w, line) })
+}
+
+// takeAll calls do for what comes until end is closed, and then for what waits.
+func takeAll[T any](come <-chan T, end <-chan struct{}, do func(T)) {
 	for {
 		select {
-		case line := <-f.lines:
-			f.put(&w, line)
+		case x := <-come:
+			do(x)
 			continue
-		case <-f.end:
+		case <-end:
 		}
 		for {
 			select {
-			case line := <-f.lines:
-				f.put(&w, line)
+			case x := <-come:
+				do(x)
 			default:
 				return
 			}

@@ -202,9 +202,10 @@ func TestLogFileNotInEnvOnlyMode(t *testing.T) {
 			t.Fatal(err)
 		}
 		var said transcript
-		log, _, done := (&app{stderr: &said}).runtimeLog(h)
-		log.Info("hello")
-		done()
+		l := (&app{stderr: &said}).openRunLog("")
+		l.openFile(h)
+		l.log.Info("hello")
+		l.close()
 		if _, err := os.Stat(h.Path("logs")); (err == nil) != tt.want || !strings.Contains(said.String(), "] hello\n") {
 			t.Errorf("OVERRIDE_CONFIG=%s: %v; %s", tt.override, err, said.String())
 		}

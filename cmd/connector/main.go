@@ -14,7 +14,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -58,7 +57,7 @@ func newCommand(a *app) *cobra.Command {
 		Use:               "connector",
 		Short:             "Answer a tenant's logins against a directory",
 		Example:           "  connector demo\n  sudo connector install --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example",
-		Long:              "Topics, by \"connector help TOPIC\":\n  " + strings.Join(topics(), ", "),
+		Long:              "Topics, by \"connector help TOPIC\":\n" + topicList(),
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		DisableAutoGenTag: true,
@@ -83,7 +82,7 @@ func newCommand(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newRunCommand(a), newStatusCommand(a),
 		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
-		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newSupportCommand(a),
+		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newLogsCommand(a), newSupportCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),
 	)
 	cmd.SetHelpCommand(newHelpCommand(a))

@@ -408,3 +408,18 @@ func TestAWrongClockIsNotLoggedForEver(t *testing.T) {
 		}
 	})
 }
+
+// testNode is the node of a home with a configuration that could work.
+func testNode(t *testing.T, h *home.Home) *node {
+	t.Helper()
+	environ := []string{"PROVISIONING_TICKET=https://tenant.invalid/p/ad/x", "LDAP_URL=ldap://127.0.0.1:1", "LDAP_BASE=DC=corp,DC=test", "ANONYMOUS_SEARCH_ENABLED=true", "CONSOLE_ADDR=127.0.0.1:0"}
+	h, err := home.Open(h.Dir(), environ)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := newNode(h, environ, slog.New(slog.DiscardHandler), new(stats))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

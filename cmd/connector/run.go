@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,10 +18,11 @@ import (
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/profile"
+	"ad-ldap-connector/pkg/service"
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	untilStdin := false
+	untilStdin, name := false, ""
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the connector in the foreground: what the service runs",
@@ -30,7 +31,8 @@ finish and end with 0; SIGHUP reads the configuration and the mapper again. A
 home that holds only a ticket and the directory's settings is provisioned
 first. Logs go to stderr, with -o json one object a line, and as lines of text
 to logs/connector.log in the home, unless OVERRIDE_CONFIG=false leaves no file
-to be written there.`,
+to be written there. A service logs to systemd's journal or the Event Log of
+Windows in the place of stderr: connector help logging.`,
 		Example: "  connector run --home /opt/auth0/ad-ldap",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -38,18 +40,47 @@ to be written there.`,
 			if untilStdin {
 				ctx = untilClosed(ctx, a.stdin)
 			}
-			return a.run(ctx)
+			return a.run(ctx, name)
 		},
 	}
-	cmd.Flags().BoolVar(&untilStdin, "until-stdin-closes", false, "end when standard input does")
-	if err := cmd.Flags().MarkHidden("until-stdin-closes"); err != nil {
-		panic(err) // the flag is defined in the line above
+	f := cmd.Flags()
+	f.BoolVar(&untilStdin, "until-stdin-closes", false, "end when standard input does")
+	// On Windows a program cannot be sure to find out by itself that it was
+	// started as a service. Elsewhere the manager says so in the environment.
+	f.StringVar(&name, "service", "", "run as the service of this `name`, started by the system's service manager")
+	for _, hidden := range []string{"until-stdin-closes", "service"} {
+		if err := f.MarkHidden(hidden); err != nil {
+			panic(err) // the flags are defined in the lines above
+		}
 	}
 	return cmd
 }
 
-func (a *app) run(ctx context.Context) error {
+// run serves as the service of that name; "" is the foreground on Windows, and
+// makes no difference elsewhere.
+func (a *app) run(ctx context.Context, name string) error {
 	settleMemory()
+	// Whoever reads the log may go; a write to nobody must not end the connector.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	l := a.openRunLog(name)
+	defer l.close()
+	err := service.Run(ctx, name, func(ctx context.Context, n *service.Notifier) error { return a.runHome(ctx, n, l) })
+	if err == nil {
+		return nil
+	}
+	why := []any{"err", oneLine(err.Error())}
+	if hint := hintOf(err); hint != "" {
+		why = append(why, "hint", hint)
+	}
+	l.apart.Error("the connector cannot run", why...)
+	if l.system != nil && systemIsStderr {
+		return exitError(exitCode(err, ctx.Err() != nil)) // it has been said
+	}
+	return err
+}
+
+// runHome serves the home, until ctx ends.
+func (a *app) runHome(ctx context.Context, manager *service.Notifier, l *runLog) error {
 	h, err := a.openHome()
 	if err != nil {
 		return err
@@ -61,30 +92,13 @@ func (a *app) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, alone, done := a.runtimeLog(h)
-	defer done()
-	if err = serve(ctx, h, a.environ, log); err != nil {
-		alone.Error("the connector cannot run", "err", oneLine(err.Error())) // stderr gets it as every command's fault
-	}
-	return errors.Join(err, unlock())
-}
-
-// runtimeLog returns the logger of a connector that runs on h, the one of its
-// log file alone, and what ends them. Where all settings come from the
-// environment nothing else is kept in the home either, and there is no file.
-func (a *app) runtimeLog(h *home.Home) (log, alone *slog.Logger, done func()) {
-	log = newLog(a.stderr, a.json(), a.verbose)
-	if c, err := h.Config(); err == nil && c.EnvOnly() {
-		return log, slog.New(slog.DiscardHandler), func() {}
-	}
-	f := newLogFile(func() (io.WriteCloser, error) { return openLogFile(h) }, log, logAgain)
-	alone = newLog(f, false, a.verbose)
-	return slog.New(slog.NewMultiHandler(log.Handler(), alone.Handler())), alone, f.Close
+	l.openFile(h)
+	return errors.Join(serve(ctx, h, a.environ, l.log, manager), unlock())
 }
 
 // serve runs nodes, one after the other as the configuration is reloaded, until
 // ctx ends. Only a configuration that cannot work at the start ends it.
-func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger) error {
+func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger, manager *service.Notifier) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -94,10 +108,22 @@ func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger
 		return err
 	}
 	log.Info("connector starts", "version", thisBuild().Version, "home", h.Dir(), "instance", n.identity.ID)
+	var current atomic.Pointer[node]
+	current.Store(n)
+	p := &pulse{ask: func() { current.Load().touch() }, within: pulseWithin}
+	go manager.Watch(ctx, p.well, func(err error) { log.Error("the connector hangs", "err", err) })
+	begun := false
 	for {
 		running, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() { done <- n.run(running) }()
+		if !begun {
+			// It has begun, and is ready in that sense: the network, the tenant and
+			// the directory may come later.
+			if begun, err = true, manager.Ready(); err != nil {
+				log.Warn("the service manager was not told", "err", err)
+			}
+		}
 		next := n.waitForReload(ctx, hangup, environ, counts)
 		stop()
 		if err := <-done; err != nil {
@@ -109,6 +135,7 @@ func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger
 		}
 		log.Info("configuration reloaded")
 		n = next
+		current.Store(n)
 	}
 }
 
