@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,6 +53,8 @@ func TestScript(t *testing.T) {
 			"waithealth":    waitHealth,
 			"exits":         exits,
 			"unpack":        unpackScript,
+			"wrapped":       wrapText,
+			"former":        keepSetting,
 		},
 	})
 }
@@ -195,4 +199,24 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("%s ended with %d, want %d", strings.Join(args[1:], " "), got, want)
 	}
+}
+
+// former KEY CONFIG FILE writes what a configuration's file says of a key, a
+// secret or not, to a file.
+func keepSetting(ts *testscript.TestScript, _ bool, args []string) {
+	var all map[string]json.RawMessage
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &all))
+	if len(all[args[0]]) == 0 {
+		ts.Fatalf("%s has no %s", args[1], args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), all[args[0]], 0o600))
+}
+
+// wrapped HEX TEXT HEX FILE writes a text between octets that editors add.
+func wrapText(ts *testscript.TestScript, _ bool, args []string) {
+	before, err := hex.DecodeString(args[0])
+	ts.Check(err)
+	after, err := hex.DecodeString(args[2])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), slices.Concat(before, []byte(args[1]), after), 0o600))
 }

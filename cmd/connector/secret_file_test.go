@@ -41,7 +41,7 @@ func TestParseCredentials(t *testing.T) {
 	for in, want := range map[string]string{
 		"svc:secret\n":                 "svc:secret",
 		"\ncorp\\svc:p@ss:w/#rd\r\n":   "corp%5Csvc:p%40ss%3Aw%2F%23rd",
-		"svc: with space ":             "svc:%20with%20space%20",
+		"svc: with a space":            "svc:%20with%20a%20space",
 		"svc":                          "",
 		":secret":                      "",
 		"svc:":                         "",

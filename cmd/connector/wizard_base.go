@@ -85,14 +85,13 @@ func (w *wizard) base(ctx context.Context) error {
 		}
 		return nil
 	}
-	asked := d.BaseDN == ""
 	for try := 1; ; try++ {
-		if asked {
+		if try > 1 || d.BaseDN == "" {
 			answer, err := w.input("Base DN of the users", found, "DC=corp,DC=example")
 			if err != nil {
 				return err
 			}
-			d.BaseDN, asked = answer, false
+			d.BaseDN = answer
 		}
 		again, err := w.tryBase(ctx)
 		switch {
@@ -106,7 +105,7 @@ func (w *wizard) base(ctx context.Context) error {
 		if err != nil {
 			w.wrong(err)
 		}
-		asked, found = true, d.BaseDN
+		found = d.BaseDN
 	}
 }
 

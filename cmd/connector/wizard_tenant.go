@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 
 	"ad-ldap-connector/pkg/tenant"
 )
@@ -139,7 +140,7 @@ func (w *wizard) askCA() (bool, error) {
 			return false, err
 		}
 		given := w.answers.caFiles
-		w.answers.caFiles = append(given[:len(given):len(given)], name)
+		w.answers.caFiles = append(slices.Clone(given), name)
 		err = w.trust()
 		if err == nil {
 			return true, nil

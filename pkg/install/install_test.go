@@ -293,6 +293,40 @@ func TestAnInstalledHomeIsAsBefore(t *testing.T) {
 	}
 }
 
+// TestAuthoritiesJoinThoseOfTheOperator: a folder of theirs stays the one that
+// SSL_CA_PATH names, and a pattern that would leave ours out gets no folder.
+func TestAuthoritiesJoinThoseOfTheOperator(t *testing.T) {
+	const given = "-----BEGIN CERTIFICATE-----\n"
+	for name, tt := range map[string]struct {
+		network config.Network
+		want    string // of SSL_CA_PATH; "ca" is the home's
+	}{
+		"none":             {config.Default().Network, "ca"},
+		"a folder":         {config.Network{CAPath: "/etc/corp/ca", CAFile: ".pem$"}, "/etc/corp/ca"},
+		"a pattern alone":  {config.Network{CAFile: "^corp.pem$"}, ""},
+		"one that matches": {config.Network{CAFile: "PEM$"}, "ca"},
+	} {
+		w := newWorld(t)
+		o := w.options(t)
+		o.Config.Network, o.CA = tt.network, []byte(given)
+		w.install(t, o)
+		c, err := w.home(t).Config()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := tt.want
+		if want == "ca" {
+			want = filepath.Join(w.dir, "ca")
+		}
+		if c.Network.CAPath != want {
+			t.Errorf("%s: SSL_CA_PATH is %q, want %q", name, c.Network.CAPath, want)
+		}
+		if kept, err := w.home(t).CA(CAName); err != nil || string(kept) != given {
+			t.Errorf("%s: kept %q, %v", name, kept, err)
+		}
+	}
+}
+
 func TestClockSkewStopsAnInstall(t *testing.T) {
 	for _, offset := range []time.Duration{time.Minute, -time.Minute} {
 		w := newWorld(t)

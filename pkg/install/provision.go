@@ -122,6 +122,7 @@ func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *con
 // same keys at each start) and fills in what the operator left open.
 func apply(c *config.Config, conn tenant.Connection, hostname string) {
 	t := &c.Tenant
+	former := t.Realm
 	if t.Connection != "" && !serves(*t, conn) {
 		// What another connection said does not count here: its signing key
 		// must not be believed, and nobody has registered with this one yet.
@@ -136,6 +137,11 @@ func apply(c *config.Config, conn tenant.Connection, hostname string) {
 	t.Kerberos, t.ClientCertificates = conn.Kerberos, conn.ClientCertificates
 	if t.SiteName == "" {
 		t.SiteName = conn.Name
+	}
+	if former != "" && former != conn.Realm {
+		// Profiles go where the key of the realm's name says: a former one's
+		// would only mislead who reads the file. An unknown key is no error.
+		_ = c.Unset(former)
 	}
 	if t.ServerURL == "" {
 		t.ServerURL = "http://" + hostname + ":" + strconv.Itoa(c.SignIn.Port)

@@ -1,12 +1,14 @@
 package install
 
 import (
+	"ad-ldap-connector/pkg/config"
 	"bytes"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -213,6 +215,26 @@ func TestAnotherConnectionsSigningKeyIsNotBelieved(t *testing.T) {
 	r, err := w.provisioner(t).Refresh(t.Context())
 	if err == nil || r.Config.Tenant.Connection != "other" || r.Config.Tenant.SigningKey != "" {
 		t.Errorf("%s with the signing key %q, %v", r.Config.Tenant.Connection, string(r.Config.Tenant.SigningKey), err)
+	}
+}
+
+// TestNothingStaysOfAFormerRealm points a home at another tenant.
+func TestNothingStaysOfAFormerRealm(t *testing.T) {
+	c, err := config.Parse([]byte(`{"CONNECTION": "a", "REALM": "urn:auth0:a", "urn:auth0:a": "https://a.example/login/callback",
+		"SITE_NAME": "a", "TENANT_SIGNING_KEY": "the former one's", "LAST_SENT_THUMBPRINT": "00", "OF_MINE": 1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(&c, tenant.Connection{Name: "b", Hub: "https://b.example/lo/hub", Realm: "urn:auth0:b", PostURL: "https://b.example/login/callback"}, "node1")
+	text, err := c.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "urn:auth0:a") || strings.Contains(string(text), "a.example") || strings.Contains(string(text), "former") {
+		t.Errorf("the former tenant is in it: %s", text)
+	}
+	if again, err := config.Parse(text); err != nil || !slices.Equal(again.Tenant.PostURLs, []string{"https://b.example/login/callback"}) || !strings.Contains(string(text), "OF_MINE") {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 
