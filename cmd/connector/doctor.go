@@ -25,6 +25,7 @@ type doctorAnswers struct {
 	save       string
 	against    string
 	fix        bool
+	trustCA    []string // thumbprints
 
 	list, schema bool
 	explain      string
@@ -39,7 +40,9 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Use:   "doctor",
 		Short: "Check this machine, before a ticket exists and afterwards",
 		Long: `It looks at what it is given: the flags below, and the home when there is one.
-It changes nothing, unless --fix is given, and needs no administrator. It ends
+It changes nothing, unless --fix is given, and needs no administrator. Each fix
+is asked for, or agreed to by --yes; a CA is trusted only once somebody has been
+shown its thumbprint, or has named it with --trust-ca. It ends
 with 3 when a check that blocks has failed, and with 4 when only checks that
 warn have and --fail-on-warnings is given. A page on each check: --explain ID.
 
@@ -70,6 +73,7 @@ warn have and --fail-on-warnings is given. A page on each check: --explain ID.
 	f.StringVar(&o.explain, "explain", "", "explain the check of this `ID` and end")
 	f.StringVar(&o.save, "save", "", "keep the report in this `file`")
 	f.StringVar(&o.against, "against", "", "say what has changed since the report in this `file`")
+	f.StringArrayVar(&o.trustCA, "trust-ca", nil, "with --fix: trust a CA of this `SHA-256` thumbprint without asking, if it is the one that is behind an untrusted certificate; repeatable")
 	f.BoolVar(&o.fix, "fix", false, "do the remedies that are safe, after asking, and check again")
 	return cmd
 }
@@ -91,6 +95,14 @@ func (a *app) doctor(ctx context.Context, o doctorAnswers) error {
 		return a.explainCheck(o.explain)
 	case o.timeout <= 0:
 		return usagef("--timeout %s: a check takes some time; try 30s", o.timeout)
+	}
+	for _, pin := range o.trustCA {
+		if !fingerprint.MatchString(pin) {
+			return usagef("--trust-ca %q is no SHA-256 thumbprint: 64 hexadecimal digits, with or without colons", pin)
+		}
+	}
+	if len(o.trustCA) > 0 && !o.fix {
+		return usagef("--trust-ca goes with --fix")
 	}
 	checks, err := doctor.Select(doctor.Checks, o.only, o.skip)
 	if err != nil {
@@ -115,7 +127,7 @@ func (a *app) doctor(ctx context.Context, o doctorAnswers) error {
 	if err != nil {
 		return err
 	}
-	defer target.Close()
+	defer func() { target.Close() }()
 	env := a.doctorEnv(target)
 	run := func() (doctor.Report, error) {
 		limited, cancel := context.WithTimeout(ctx, o.timeout)
@@ -129,10 +141,13 @@ func (a *app) doctor(ctx context.Context, o doctorAnswers) error {
 	}
 	var fixes []doctor.Mended
 	if o.fix {
-		if fixes, err = a.mend(ctx, env, report); err != nil {
+		if fixes, err = a.mend(ctx, env, report, o.trustCA); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(fixes, func(m doctor.Mended) bool { return m.Done }) {
+			target.Close() // what it knows of whom to trust may be out of date
+			target = a.lookAt(o.target, target.given)
+			env = a.doctorEnv(target)
 			if report, err = run(); err != nil {
 				return err
 			}
@@ -184,19 +199,4 @@ func (a *app) printReport(d doctor.Document, o doctorAnswers) error {
 // colourful reports whether stdout is for eyes.
 func (a *app) colourful() bool {
 	return isTerminal(a.stdout) && !a.noColor && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb"
-}
-
-// mend does the fixes of a report, each after asking. Who cannot be asked must
-// have said --yes.
-func (a *app) mend(ctx context.Context, env *doctor.Env, r doctor.Report) ([]doctor.Mended, error) {
-	return doctor.Mend(ctx, env, r, func(c doctor.Check) (bool, error) {
-		question := fmt.Sprintf("%s: %s?", c.ID, c.Fix.Says)
-		switch {
-		case a.yes:
-			return true, nil
-		case !a.interactive():
-			return false, &hinted{usagef("%s", question), "add --yes to agree"}
-		}
-		return a.ask().confirm(question, false)
-	})
 }

@@ -20,6 +20,7 @@ func (a *app) hostEnv(t *target) doctor.Host {
 	}
 	env := doctor.ThisHost(dir)
 	env.Ports = fixedPorts(t.config)
+	t.wallEnv(&env)
 	env.Ours = func(ctx context.Context, address string) bool { return t.listensOn(ctx, address) }
 	env.Execute = func(ctx context.Context, words []string) error {
 		a.say("running: %s", strings.Join(words, " "))

@@ -34,6 +34,9 @@ func (a *app) networkEnv(t *target) doctor.Network {
 			return fmt.Sprintf("CA certificates besides the system's: %d, of %s", count, path), err
 		}
 	}
+	if t.home != nil && t.home.Exists() && t.configured {
+		n.Trust = t.trust
+	}
 	if t.tenant == "" {
 		return n
 	}

@@ -46,6 +46,7 @@ type target struct {
 	waivers    []doctor.Waiver               // of waivers.json
 	waiverErr  error                         // fs.ErrNotExist when there is none
 
+	given      tenant.Ticket // of the flags or the environment; may be zero
 	ticket     tenant.Ticket // from the flags, the environment or the home; may be zero
 	other      bool          // the ticket that was given is not the home's
 	tenant     string        // HOST or HOST:PORT to ask: --tenant, else the ticket's, else the hub's; may be ""
@@ -72,7 +73,6 @@ func (t *target) Close() {
 // openTarget reads what there is. What is wrong with the flags is usage; what
 // is wrong with the home is for the checks to find.
 func (a *app) openTarget(o targetFlags) (*target, error) {
-	t := &target{tenant: o.tenant, ntpServers: o.ntpServers, config: config.Default(), secrets: new(secrets)}
 	for name, list := range map[string][]string{"tenant": {o.tenant}, "ntp-server": o.ntpServers} {
 		for _, host := range list {
 			if err := checkHost(host); err != nil && (name != "tenant" || host != "") {
@@ -91,6 +91,13 @@ func (a *app) openTarget(o targetFlags) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.lookAt(o, given), nil
+}
+
+// lookAt is openTarget for flags that are known to be right, and a ticket that
+// has been read, which stdin gives once.
+func (a *app) lookAt(o targetFlags, given tenant.Ticket) *target {
+	t := &target{given: given, tenant: o.tenant, ntpServers: o.ntpServers, config: config.Default(), secrets: new(secrets)}
 	t.openHome(a)
 	if len(o.ldapURLs) > 0 {
 		t.config.Directory.URLs = o.ldapURLs
@@ -114,7 +121,7 @@ func (a *app) openTarget(o targetFlags) (*target, error) {
 	} else {
 		t.transport, t.transportErr = homeTransport(t.home, t.config.Network, a.environ)
 	}
-	return t, nil
+	return t
 }
 
 // isDomain reports whether a directory's URL names a domain, whose servers DNS

@@ -40,7 +40,7 @@ func TestCatalogue(t *testing.T) {
 		if !strings.HasSuffix(c.Remedy, ".") || strings.Contains(c.Remedy, "\n") {
 			t.Errorf("%s: remedy %q: write one sentence", c.ID, c.Remedy)
 		}
-		if c.Fix != nil && (c.Fix.Says == "" || strings.HasSuffix(c.Fix.Says, ".") || c.Fix.Do == nil) {
+		if c.Fix != nil && (c.Fix.Says == "" || strings.HasSuffix(c.Fix.Says, ".") || (c.Fix.Do == nil) == (c.Fix.Plan == nil)) {
 			t.Errorf("%s: a fix that does not say what it does, or does nothing", c.ID)
 		}
 		if c.Timeout < 0 || c.Timeout > 2*DefaultTimeout {

@@ -37,6 +37,7 @@ var serverChecks = []Check{
 		Needs:  []ID{"directory.reach"},
 		Probe:  probeDirectoryTLS,
 		Remedy: "Put the certificate of the authority that issued the server's into the SSL_CA_PATH folder.",
+		Fix:    trustFix(shownByDirectory),
 	},
 	{
 		ID: "tls.directory-expiry", Title: "The directory's certificates last a while yet", Severity: Warns,

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"strings"
@@ -20,6 +21,10 @@ type Network struct {
 	// Authorities reads the CA certificates that the operator trusts besides
 	// the system's, and returns what they are. It is nil when there are none.
 	Authorities func() (string, error)
+
+	// Trust keeps the certificate of an authority in the home, to be trusted
+	// from then on; nil where there is none to keep it.
+	Trust func(*x509.Certificate) error
 
 	// Routes are the ways to the tenant and the hub. The error is about the
 	// settings.

@@ -39,6 +39,13 @@ var signinChecks = []Check{
 		Command: "connector config set PORT 4000",
 	},
 	{
+		ID: "signin.firewall", Title: "This machine's firewall lets browsers through", Severity: Warns,
+		Probe:   probeFirewall,
+		Remedy:  "Let connections to PORT through this machine's firewall.",
+		Command: "connector doctor --only signin.firewall --fix",
+		Fix:     &Fix{Says: "Let browsers through this machine's firewall", Plan: planFirewall},
+	},
+	{
 		ID: "signin.certificate", Title: "The certificate for browsers is whole, in time and in our name", Severity: Warns,
 		Probe:  probePFX,
 		Remedy: "Put a PKCS#12 file with the certificate, its key and all certificates between it and its authority into SSL_PFX, as base64, and its password into SSL_KEY_PASSWORD.",

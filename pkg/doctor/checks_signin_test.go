@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io/fs"
 	"math/big"
+	"slices"
 	"testing"
 	"time"
 )
@@ -140,6 +141,16 @@ func TestSignInChecks(t *testing.T) {
 		{"any", "signin.port", kerberised(func(e *Env) { e.Config.SignIn.Port = 0 }), Skipped, "any free port"},
 		{"off", "signin.port", well(), Skipped, "off at the tenant"},
 
+		{"open", "signin.firewall", kerberised(wall(Firewall{Name: "ufw", Open: true}, nil)), Passed, "ufw lets others reach TCP port 4000"},
+		{"shut", "signin.firewall", kerberised(wall(Firewall{Name: "ufw"}, nil)), Failed, "ufw has no rule for TCP port 4000"},
+		{"none", "signin.firewall", kerberised(wall(Firewall{}, nil)), Skipped, "no firewall is active"},
+		{"bare rules", "signin.firewall", kerberised(wall(Firewall{Note: "nftables, 4000"}, nil)), Skipped, "nftables, 4000"},
+		{"silent", "signin.firewall", kerberised(wall(Firewall{}, errors.New("run this as root"))), Skipped, "is not known: run this as root"},
+		{"not asked", "signin.firewall", kerberised(), Skipped, "not looked at"},
+		{"any", "signin.firewall", kerberised(func(e *Env) { e.Config.SignIn.Port = 0 }), Skipped, "any free port"},
+		{"in front", "signin.firewall", kerberised(func(e *Env) { e.Config.SignIn.KerberosFrontend = true }), Skipped, "the web server in front"},
+		{"off", "signin.firewall", well(), Skipped, "off at the tenant"},
+
 		{"ours", "signin.reach", kerberised(), Passed, "shows the agent's certificate"},
 		{"guarded", "signin.reach", kerberised(visit(Answer{Guarded: true}, nil)), Passed, "asks for a user's"},
 		{"nobody", "signin.reach", kerberised(visit(Answer{}, errors.New("connection refused"))), Failed, "Start the connector"},
@@ -248,4 +259,36 @@ func TestCertificateChecks(t *testing.T) {
 		{"off", "signin.ca", kerberised(), Skipped, "off at the tenant"},
 		{"both", "signin.ca", both(on()), Skipped, "without TLS"},
 	})
+}
+
+// wall is a change that gives the machine a firewall.
+func wall(f Firewall, err error) func(*Env) {
+	return func(e *Env) { e.Host.Firewall = func(context.Context) (Firewall, error) { return f, err } }
+}
+
+func TestFirewallIsMended(t *testing.T) {
+	open := false
+	e := kerberised(func(e *Env) {
+		e.Host.Firewall = func(context.Context) (Firewall, error) {
+			return Firewall{Name: "ufw", Rule: "auth0-adldap", Open: open}, nil
+		}
+		e.Host.OpenPort = func(context.Context) error { open = true; return nil }
+	})
+	c, err := Lookup("signin.firewall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Run(t.Context(), &e, []Check{*c}, nil, nil)
+	got, err := Mend(t.Context(), &e, r, func(_ Check, p Planned) (bool, error) { return p.Pin == "", nil })
+	want := []Mended{{ID: "signin.firewall", Says: "Let others reach TCP port 4000 of this machine, by the rule auth0-adldap of ufw", Done: true}}
+	if err != nil || !slices.Equal(got, want) || !open {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if f := Run(t.Context(), &e, []Check{*c}, nil, nil).Findings[0]; f.Status != Passed {
+		t.Errorf("%+v", f)
+	}
+	e.Host.OpenPort = nil
+	if got, err := Mend(t.Context(), &e, r, nil); err != nil || len(got) != 1 || got[0].Error == "" {
+		t.Errorf("%+v, %v", got, err)
+	}
 }

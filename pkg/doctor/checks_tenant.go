@@ -32,6 +32,7 @@ var tenantChecks = []Check{
 		Probe:   probeTrust,
 		Remedy:  "Find out who answers in the tenant's place.",
 		Command: "connector doctor --only tls.tenant",
+		Fix:     trustFix(shownByTenant),
 	},
 	{
 		ID: "tls.tenant-expiry", Title: "The tenant's certificate does not end soon", Severity: Warns, Timeout: 2 * DefaultTimeout,

@@ -59,11 +59,23 @@ type Check struct {
 	Fix     *Fix   // what the program can do about it itself; mostly nil
 }
 
-// A Fix is a remedy that is safe to be done by the program. It changes nothing
-// that a person would have to decide.
+// A Fix is a remedy that is safe to be done by the program, once somebody has
+// agreed to it.
 type Fix struct {
 	Says string // "Keep other users out of the home"
 	Do   func(context.Context, *Env) error
+	// Plan, in place of Do, looks first what exactly there is to do: that is
+	// what somebody agrees to, and what is done.
+	Plan func(context.Context, *Env) (Planned, error)
+}
+
+// Planned is what exactly a fix would do.
+type Planned struct {
+	Says string // for people; it stands in for the fix's own
+	// Pin is what somebody must have named who cannot be shown Says: a yes to
+	// everything is no yes to this. "": it is.
+	Pin string
+	Do  func(context.Context) error
 }
 
 // An Outcome is what a probe found. All texts are for people, in one line or,

@@ -179,7 +179,7 @@ func TestMend(t *testing.T) {
 	}
 	env := &Env{Hide: func(s string) string { return strings.ReplaceAll(s, "hunter2", "[hidden]") }}
 	r := Run(t.Context(), env, checks, nil, nil)
-	got, err := Mend(t.Context(), env, r, func(c Check) (bool, error) { return c.ID != "a.declined", nil })
+	got, err := Mend(t.Context(), env, r, func(c Check, _ Planned) (bool, error) { return c.ID != "a.declined", nil })
 	want := []Mended{
 		{"a.agreed", "Mend a.agreed", true, ""}, {"a.declined", "Mend a.declined", false, ""},
 		{"a.stuck", "Mend a.stuck", false, "[hidden] is no owner"}, {"a.broken", "Break", false, "the fix itself is broken: x"},
@@ -191,7 +191,7 @@ func TestMend(t *testing.T) {
 		t.Errorf("done %v", done)
 	}
 	stop := errors.New("interrupted")
-	if got, err := Mend(t.Context(), env, r, func(Check) (bool, error) { return false, stop }); !errors.Is(err, stop) || len(got) != 0 {
+	if got, err := Mend(t.Context(), env, r, func(Check, Planned) (bool, error) { return false, stop }); !errors.Is(err, stop) || len(got) != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
 }

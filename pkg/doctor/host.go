@@ -26,6 +26,12 @@ type Host struct {
 	// Holder names the program that listens there.
 	Holder func(ctx context.Context, address string) (string, error)
 
+	// Firewall says what this machine's own firewall makes of connections to
+	// the port for browsers.
+	Firewall func(context.Context) (Firewall, error)
+	// OpenPort has it let them through.
+	OpenPort func(context.Context) error
+
 	// Execute runs a command that a fix consists of, and says so. It is called
 	// after somebody has agreed.
 	Execute func(ctx context.Context, words []string) error
@@ -88,6 +94,14 @@ type TimeService struct {
 	Synchronised *bool      // what the kernel says; nil: it does not say
 	Container    string     // as in Manager
 	Start        [][]string // the commands that start an installed one; nil: none is installed
+}
+
+// A Firewall is this machine's own.
+type Firewall struct {
+	Name string // "ufw"; "" where none is active that can be given rules
+	Open bool   // others may reach the port
+	Rule string // of what name a rule of ours is
+	Note string // what is to be said where there is none
 }
 
 // A Port is one that the connector listens on.

@@ -92,7 +92,11 @@ func (ca *CA) forge(host string, key *ecdsa.PrivateKey) (tls.Certificate, error)
 		template.DNSNames = []string{host}
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, ca.cert, key.Public(), ca.key)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
+	chain := [][]byte{der}
+	if ca.Open {
+		chain = append(chain, ca.cert.Raw)
+	}
+	return tls.Certificate{Certificate: chain, PrivateKey: key}, err
 }
 
 // connections is a listener whose connections come from elsewhere.

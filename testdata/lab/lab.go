@@ -71,6 +71,7 @@ func FreePort(t testing.TB) int {
 // A CA issues certificates that nobody else trusts.
 type CA struct {
 	File string // its own certificate, PEM
+	Open bool   // what it forges comes with its own certificate
 	Pool *x509.CertPool
 
 	dir  string
