@@ -97,7 +97,7 @@ func (a *app) doctor(ctx context.Context, o doctorAnswers) error {
 		return usagef("--timeout %s: a check takes some time; try 30s", o.timeout)
 	}
 	for _, pin := range o.trustCA {
-		if !fingerprint.MatchString(pin) {
+		if !sha256Text.MatchString(pin) {
 			return usagef("--trust-ca %q is no SHA-256 thumbprint: 64 hexadecimal digits, with or without colons", pin)
 		}
 	}

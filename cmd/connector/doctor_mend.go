@@ -19,8 +19,8 @@ import (
 	"ad-ldap-connector/pkg/service"
 )
 
-// fingerprint is a thumbprint as people copy it.
-var fingerprint = regexp.MustCompile(`^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$`)
+// sha256Text is a thumbprint as people copy it.
+var sha256Text = regexp.MustCompile(`^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$`)
 
 // sameFingerprint compares two of them.
 func sameFingerprint(a, b string) bool {
