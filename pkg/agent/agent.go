@@ -25,13 +25,15 @@ type Part struct {
 	Run func(ctx context.Context, report func(State, string)) error
 }
 
-// The time that the parts have to end once ctx did. Service managers wait some
-// 20 to 90 seconds before they kill.
+// The time that the parts have to end once ctx did, unless the agent's owner
+// knows better. Service managers wait some 20 to 90 seconds before they kill.
 const endWithin = 10 * time.Second
 
 // An Agent runs its parts, each for itself: the trouble of one does not stop
 // the others.
 type Agent struct {
+	EndWithin time.Duration // that the parts have to end; set before Run [10 s]
+
 	log     *slog.Logger
 	parts   []*supervised
 	started atomic.Bool
@@ -42,7 +44,7 @@ func New(log *slog.Logger, parts ...Part) *Agent {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	a := &Agent{log: log}
+	a := &Agent{EndWithin: endWithin, log: log}
 	for _, p := range parts {
 		a.parts = append(a.parts, newSupervised(p, log.With("part", p.Name)))
 	}
@@ -50,7 +52,7 @@ func New(log *slog.Logger, parts ...Part) *Agent {
 }
 
 // Run keeps the parts going until ctx ends, and returns nil once they all
-// ended. Parts that have not ended 10 seconds later are named in the log and in
+// ended. Parts that have not ended EndWithin later are named in the log and in
 // the error, and left behind: the process is about to exit. Run runs once.
 func (a *Agent) Run(ctx context.Context) error {
 	if a.started.Swap(true) {
@@ -63,7 +65,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	<-ctx.Done()
 	ended := make(chan struct{})
 	go func() { running.Wait(); close(ended) }()
-	patience := time.NewTimer(endWithin)
+	patience := time.NewTimer(a.EndWithin)
 	defer patience.Stop()
 	select {
 	case <-ended:
@@ -79,8 +81,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	if len(late) == 0 { // it ended together with our patience
 		return nil
 	}
-	a.log.Error("parts do not end", "parts", late, "after", endWithin)
-	return fmt.Errorf("stop the agent: still running after %v: %s", endWithin, strings.Join(late, ", "))
+	a.log.Error("parts do not end", "parts", late, "after", a.EndWithin)
+	return fmt.Errorf("stop the agent: still running after %v: %s", a.EndWithin, strings.Join(late, ", "))
 }
 
 // Health returns how each part fares, in the order of New. It never waits for a
