@@ -157,6 +157,8 @@ type Agent struct {
 	MaxInFlight       int           // MAX_IN_FLIGHT: requests answered at once
 	RequestTimeout    time.Duration // REQUEST_TIMEOUT_SECONDS
 	ReconnectInterval time.Duration // WS_RECONNECT_INTERVAL_MS: caps the pause between tries; 0 = 30 s
+	HubLinks          int           // HUB_LINKS: links to the hub that are kept, 1 or 2
+	Drain             time.Duration // DRAIN_SECONDS: for the requests in hand when the connector stops
 }
 
 // Default returns the configuration of an installation without any settings.
@@ -202,6 +204,8 @@ func Default() Config {
 			ConsoleAddr:    "127.0.0.1:8357",
 			MaxInFlight:    256,
 			RequestTimeout: 60 * time.Second,
+			HubLinks:       1,
+			Drain:          5 * time.Second,
 		},
 	}
 }

@@ -136,4 +136,15 @@ var agentKeys = []Key{
 		unit:  time.Millisecond,
 		field: func(c *Config) any { return &c.Agent.ReconnectInterval },
 	},
+	{
+		Name: "HUB_LINKS", Type: "integer", Group: "Agent", Min: 1, Max: 2,
+		Doc:   "How many links to the hub are kept; with 2, made at different times, one stays when the tenant closes the other.",
+		field: func(c *Config) any { return &c.Agent.HubLinks },
+	},
+	{
+		Name: "DRAIN_SECONDS", Type: "seconds", Group: "Agent", Min: 1, Max: 20,
+		Doc:   "How long the requests in hand may take once the connector is told to stop, in seconds; what is left then is answered with an error.",
+		unit:  time.Second,
+		field: func(c *Config) any { return &c.Agent.Drain },
+	},
 }
