@@ -13,6 +13,7 @@ import (
 // A command is one of the events that ask for something.
 type command struct {
 	name         string
+	lane         int    // 0, 1, ...: its own
 	suffix       string // of the reply's event, after the pid
 	unauthorized string // the log's words for a bad token, their spelling as operators know it
 	searches     bool   // its subject is the search term, not the user name
@@ -22,14 +23,14 @@ type command struct {
 
 var commandsByName = map[string]*command{
 	"authenticate_user": {
-		name: "authenticate_user", suffix: "_result", echoes: true,
+		name: "authenticate_user", lane: 0, suffix: "_result", echoes: true,
 		unauthorized: "Unauthorized attemp of authentication.",
 		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
 			return r.login(h.Authenticate(ctx, identity.Credentials{Username: r.name, Password: r.password}))
 		},
 	},
 	"search_users": {
-		name: "search_users", suffix: "_search_users_result", searches: true,
+		name: "search_users", lane: 1, suffix: "_search_users_result", searches: true,
 		unauthorized: "Unauthorized attemp of search_users.",
 		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
 			found, err := h.Search(ctx, r.query)
@@ -37,7 +38,7 @@ var commandsByName = map[string]*command{
 		},
 	},
 	"list_groups": {
-		name: "list_groups", suffix: "_list_groups_result",
+		name: "list_groups", lane: 2, suffix: "_list_groups_result",
 		unauthorized: "Unauthorized attempt of list_groups",
 		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
 			found, err := h.Groups(ctx, r.query.Limit)
@@ -45,7 +46,7 @@ var commandsByName = map[string]*command{
 		},
 	},
 	"change_password": {
-		name: "change_password", suffix: "_change_password_result",
+		name: "change_password", lane: 3, suffix: "_change_password_result",
 		unauthorized: "Unauthorized change_password attempt",
 		do: func(ctx context.Context, h Handler, r request) ([]byte, error) {
 			return r.login(h.ChangePassword(ctx, identity.Credentials{Username: r.name, Password: r.password}))
@@ -111,10 +112,17 @@ func ended(ctx context.Context) string {
 	return "the connector is stopping"
 }
 
-// conclude sends the reply, and tells the log and whoever counts.
-func (c *Client) conclude(ctx context.Context, r request, arrived time.Time, res result) {
-	lost := c.deliver(ctx, res.reply)
-	took := time.Since(arrived)
+// conclude sends the reply, tells the log and whoever counts, and returns why
+// the reply was lost, if it was. What is turned away may come in a flood, and
+// is told of accordingly.
+func (c *Client) conclude(ctx context.Context, t *task, res result) (lost error) {
+	r := t.r
+	lost = c.deliver(ctx, t.from, res.reply)
+	took := time.Since(t.arrived)
+	say := func(say func(string, ...any), text string, attrs ...any) { say(text, attrs...) }
+	if res.outcome == fault {
+		say = c.quiet.answers.say
+	}
 	attrs := []any{"command", r.command.name, "user", r.who(), "outcome", res.outcome}
 	if res.reason != "" {
 		attrs = append(attrs, "reason", res.reason)
@@ -127,9 +135,10 @@ func (c *Client) conclude(ctx context.Context, r request, arrived time.Time, res
 		attrs = append(attrs, "err", fmt.Errorf("the reply was lost: %w", lost))
 	}
 	if res.outcome == fault || lost != nil {
-		c.log.Error("command answered", attrs...)
+		say(c.log.Error, "command answered", attrs...)
 	} else {
-		c.log.Info("command answered", attrs...)
+		say(c.log.Info, "command answered", attrs...)
 	}
 	c.o.Answered(Answer{Command: r.command.name, User: r.who(), Outcome: res.outcome, Reason: res.reason, Took: took})
+	return lost
 }

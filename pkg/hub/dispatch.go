@@ -5,25 +5,26 @@ import (
 	"errors"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// commands is the bookkeeping of the commands at work. Each has a goroutine
-// from arrival to reply; slots bounds those that run, room those that run or
-// wait, and shed those that are told "too busy".
+// commands is the bookkeeping of the commands at work and of those that wait.
 type commands struct {
-	room, slots, shed chan struct{}
-	base              context.Context // of every request
-	ignored           time.Time       // when an unwanted change_password was last logged
+	base  context.Context // of every request
+	quiet *mufflers
+	shed  *shedder
+	stop  chan struct{} // closed when no link will follow
 
-	gate     sync.Mutex // keeps pending from growing once it is waited for
+	gate     sync.Mutex // guards what follows
+	lanes    *lanes
+	alarm    *time.Timer // for those that wait too long; nil while none is set
 	stopping bool
-	stop     chan struct{} // closed when no link will follow
-	pending  sync.WaitGroup
+	pending  sync.WaitGroup // of frames and tasks; nothing starts anew once stopping
 }
 
-// enter admits a command, unless the connector is stopping. Whoever entered
-// says pending.Done.
+// enter admits a frame, unless the connector is stopping. Whoever entered says
+// pending.Done.
 func (c *commands) enter() bool {
 	c.gate.Lock()
 	defer c.gate.Unlock()
@@ -53,7 +54,7 @@ func (c *Client) receive(l *link, text []byte) {
 	}()
 	f, err := decodeFrame(text)
 	if err != nil {
-		c.log.Warn("a frame of the hub was ignored", "reason", printable(err.Error()), "bytes", len(text))
+		c.quiet.frames.say(c.log.Warn, "a frame of the hub was ignored", "reason", printable(err.Error()), "bytes", len(text))
 		return
 	}
 	switch f.Name {
@@ -63,118 +64,141 @@ func (c *Client) receive(l *link, text []byte) {
 		l.judge(false) // of no effect once the agent is accepted
 	default:
 		if cmd, ok := commandsByName[f.Name]; ok {
-			c.command(cmd, f)
+			c.command(l, cmd, f)
 		} else {
-			c.log.Debug("an event of the hub was ignored", "event", printable(f.Name))
+			c.quiet.events.say(c.log.Debug, "an event of the hub was ignored", "event", printable(f.Name))
 		}
 	}
 }
 
 // command verifies a command's token and starts the work.
-func (c *Client) command(cmd *command, f frame) {
+func (c *Client) command(l *link, cmd *command, f frame) {
 	if !c.enter() {
-		c.log.Warn("a command came too late: the connector is stopping", "command", cmd.name)
+		c.quiet.drops.say(c.log.Warn, "a command came too late: the connector is stopping", "command", cmd.name)
 		return
 	}
-	defer c.pending.Done() // the goroutines below enter in their turn, while this one is counted
+	defer c.pending.Done() // what it starts is counted in its turn, while this one still is
 	// Not the tokens' clock, which jumps when it is corrected.
 	arrived := time.Now()
 	if cmd.name == "change_password" && !c.o.WriteBack {
-		if arrived.Sub(c.ignored).Abs() >= time.Minute {
-			c.ignored = arrived
-			c.log.Warn("change_password was ignored: write-back is not enabled", "command", cmd.name)
-		}
+		c.quiet.writeBack.say(c.log.Warn, "change_password was ignored: write-back is not enabled", "command", cmd.name)
 		return
 	}
 	token, err := f.token()
-	var got claims
-	if err == nil {
-		got, err = c.verify.check(token)
-	}
 	if err != nil {
-		c.log.Warn(cmd.unauthorized, "command", cmd.name, "reason", err.Error())
+		c.unauthorized(cmd, err)
 		return
 	}
+	got, err := c.verify.check(token)
+	if err != nil {
+		c.unauthorized(cmd, err)
+		return
+	}
+	c.begin(l, cmd, got, arrived)
+}
+
+func (c *Client) unauthorized(cmd *command, err error) {
+	c.quiet.tokens.say(c.log.Warn, cmd.unauthorized, "command", cmd.name, "reason", err.Error())
+}
+
+// begin takes a command in that the tenant has signed. The caller has entered.
+func (c *Client) begin(l *link, cmd *command, got claims, arrived time.Time) {
 	r, err := newRequest(cmd, got)
-	if err != nil {
-		c.shedLoad(r, arrived, err.Error())
-		return
-	}
-	select {
-	case c.room <- struct{}{}:
-		c.pending.Add(1)
-		go c.serve(r, arrived)
-	default:
-		c.shedLoad(r, arrived, "too busy")
-	}
-}
-
-// shedLoad answers a command at once with a fault. When even that many
-// goroutines wait for the line, the hub does not read, and the command is
-// dropped.
-func (c *Client) shedLoad(r request, arrived time.Time, text string) {
-	select {
-	case c.shed <- struct{}{}:
-	default:
-		c.log.Error("a command was dropped: too busy", "command", r.command.name, "user", r.who())
-		return
-	}
+	t := &task{r: r, from: l, arrived: arrived}
 	c.pending.Add(1)
-	go func() {
-		defer c.pending.Done()
-		defer func() { <-c.shed }()
-		ctx, cancel := context.WithTimeout(c.base, c.o.RequestTimeout)
-		defer cancel()
-		c.conclude(ctx, r, arrived, r.faulted(text))
-	}()
-}
-
-// serve waits for a slot, lets the handler work, and replies at the deadline
-// at the latest. A handler that does not return in time keeps its slot until
-// it does, so that there are never more than MaxInFlight of them.
-func (c *Client) serve(r request, arrived time.Time) {
-	defer c.pending.Done()
-	defer func() { <-c.room }()
-	ctx, cancel := context.WithTimeout(c.base, c.o.RequestTimeout)
-	defer cancel()
-	select {
-	case c.slots <- struct{}{}:
-	case <-ctx.Done():
-		c.conclude(ctx, r, arrived, r.faulted(ended(ctx)+": it waited for others"))
+	if err != nil {
+		c.turnAway(t, err.Error())
 		return
 	}
-	done := make(chan result, 1)
-	go func() {
-		defer func() { <-c.slots }()
-		done <- c.perform(ctx, r)
-	}()
-	var res result
-	select {
-	case res = <-done:
-	case <-ctx.Done():
-		select {
-		case res = <-done:
-		default:
-			res = r.faulted(ended(ctx))
+	c.gate.Lock()
+	away := c.lanes.add(t)
+	c.start()
+	c.gate.Unlock()
+	if away != nil {
+		c.turnAway(away, tooBusy)
+	}
+}
+
+const tooBusy = "too busy"
+
+// start starts all that may start, and has the alarm set while others wait.
+// The caller holds the gate.
+func (c *Client) start() {
+	for t := c.lanes.next(time.Now()); t != nil; t = c.lanes.next(time.Now()) {
+		go c.serve(t)
+	}
+	if c.alarm == nil {
+		if at := c.lanes.alarm(); !at.IsZero() {
+			c.alarm = time.AfterFunc(time.Until(at), c.giveUp)
 		}
 	}
-	c.conclude(ctx, r, arrived, res)
+}
+
+// giveUp answers those that have waited for so long that whoever asked has
+// surely given up on them.
+func (c *Client) giveUp() {
+	c.gate.Lock()
+	late := c.lanes.late(time.Now())
+	c.alarm = nil
+	c.start()
+	c.gate.Unlock()
+	for _, t := range late {
+		c.turnAway(t, "no answer in time: it waited for others")
+	}
+}
+
+// clear answers all that wait, because the connector is stopping.
+func (c *Client) clear() {
+	c.gate.Lock()
+	waiting := c.lanes.clear()
+	if c.alarm != nil {
+		c.alarm.Stop()
+	}
+	c.gate.Unlock()
+	for _, t := range waiting {
+		c.turnAway(t, "the connector is stopping: it waited for others")
+	}
+}
+
+// serve lets the handler work, and replies at the deadline at the latest. A
+// handler that does not return in time keeps its place until it does, so that
+// there are never more than MaxInFlight of them; so does one whose reply finds
+// no way to the hub, because replies may be large.
+func (c *Client) serve(t *task) {
+	defer func() {
+		c.gate.Lock()
+		defer c.gate.Unlock()
+		c.lanes.done(t.r.command.lane)
+		c.start()
+	}()
+	ctx, cancel := context.WithDeadline(c.base, t.arrived.Add(c.o.RequestTimeout))
+	defer cancel()
+	var answered atomic.Bool
+	conclude := func(res result) {
+		if !answered.Swap(true) {
+			c.conclude(ctx, t, res)
+			c.pending.Done()
+		}
+	}
+	late := context.AfterFunc(ctx, func() { conclude(t.r.faulted(ended(ctx))) })
+	res := c.perform(ctx, t.r)
+	late()
+	conclude(res)
 }
 
 var errNoLink = errors.New("there was no link to the hub in time")
 
-// deliver writes a reply on the link that is accepted now. When that breaks, or
-// there is none, it waits for the next until the request's deadline.
-func (c *Client) deliver(ctx context.Context, reply []byte) error {
-	var broken *link
+// deliver writes a reply on the link that its command came on or, when that has
+// ended, on another one that is accepted now. When it breaks meanwhile, or
+// there is none, the next one is waited for until the request's deadline.
+func (c *Client) deliver(ctx context.Context, from *link, reply []byte) error {
 	for {
-		l, changed := c.current()
-		if l != nil && l != broken {
+		l, changed := c.pick(from)
+		if l != nil {
 			if l.write(reply) == nil {
 				return nil
 			}
-			broken = l
-			continue
+			continue // it has ended by that, and is not picked again
 		}
 		select {
 		case <-changed:

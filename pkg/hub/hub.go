@@ -21,7 +21,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -80,9 +79,11 @@ type Options struct {
 	Log  *slog.Logger // [none]
 
 	WriteBack      bool          // change_password is carried out; else it is ignored
-	MaxInFlight    int           // commands at work at a time; four times as many may wait [256]
+	Links          int           // how many links are kept: one, or two that do not end together [1]
+	MaxInFlight    int           // commands at work at a time, at least one of each [256]
 	RequestTimeout time.Duration // from a command's arrival to its answer [60 s]
 	MaxBackoff     time.Duration // between two attempts to connect [30 s]
+	Drain          time.Duration // for the commands in flight when Run is to end [5 s]
 
 	Now      func() time.Time             // the clock of both tokens [time.Now]
 	Explain  func(error) error            // classifies an error of the dialling
@@ -95,9 +96,11 @@ const (
 	defaultInFlight = 256
 	defaultTimeout  = 60 * time.Second
 	defaultBackoff  = 30 * time.Second
+	defaultDrain    = 5 * time.Second
+	maxLinks        = 2
 )
 
-// A Client is one agent's link to the hub, through all its reconnections.
+// A Client is one agent's presence at the hub, through all its reconnections.
 type Client struct {
 	handler Handler
 	o       Options
@@ -108,8 +111,8 @@ type Client struct {
 	http    *http.Client
 	verify  *verifier
 
-	line     // the link that is accepted now, if any
-	commands // those at work
+	lines    // the links, as far as there are any
+	commands // those at work, and those that wait
 	running  atomic.Bool
 }
 
@@ -143,6 +146,10 @@ func New(h Handler, o Options) (*Client, error) {
 	if o.MaxBackoff <= 0 {
 		o.MaxBackoff = defaultBackoff
 	}
+	if o.Drain <= 0 {
+		o.Drain = defaultDrain
+	}
+	o.Links = min(max(o.Links, 1), maxLinks)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -159,34 +166,18 @@ func New(h Handler, o Options) (*Client, error) {
 		handler: h, o: o, url: u.String(), host: u.Host, log: o.Log,
 		random: rand.Float64, http: withoutRedirects(o.HTTP),
 		verify: newVerifier(o.SigningKey, o.Now),
-		line:   line{changed: make(chan struct{})},
+		lines:  newLines(o.Links, o.State),
 		commands: commands{
-			room:  make(chan struct{}, 5*o.MaxInFlight),
-			slots: make(chan struct{}, o.MaxInFlight),
-			shed:  make(chan struct{}, o.MaxInFlight),
+			quiet: newMufflers(),
+			shed:  newShedder(),
 			stop:  make(chan struct{}),
+			lanes: newLanes(o.MaxInFlight, o.RequestTimeout),
 		},
 	}
 	if u.Scheme == "ws" && !loopback(u.Hostname()) {
 		c.log.Warn("the link to the hub is not encrypted: passwords travel in clear", "hub", u.Host)
 	}
 	return c, nil
-}
-
-// Accepted reports whether the hub has accepted the agent, on a link that
-// still stands.
-func (c *Client) Accepted() bool {
-	l, _ := c.current()
-	return l != nil
-}
-
-// Err says why there is no accepted link: the last attempt's error, which may
-// be ErrRejected. It is nil while the agent is accepted, and before the first
-// attempt has ended.
-func (c *Client) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
 }
 
 // hubURL is the websocket's address for what the tenant gave as adHub.
@@ -226,31 +217,4 @@ func withoutRedirects(client *http.Client) *http.Client {
 	copied := *client
 	copied.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &copied
-}
-
-// line is the place where replies find the link that is accepted at the
-// moment.
-type line struct {
-	mu      sync.Mutex
-	link    *link
-	changed chan struct{} // closed and replaced when link changes
-	err     error         // why there is no link
-}
-
-func (l *line) current() (*link, <-chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.link, l.changed
-}
-
-func (l *line) set(to *link, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.err = err
-	if l.link == to {
-		return
-	}
-	l.link = to
-	close(l.changed)
-	l.changed = make(chan struct{})
 }

@@ -25,14 +25,13 @@ const (
 	pongTimeout  = 4 * time.Second
 	pingTries    = 5
 
-	// A write may take writeTimeout and a second for each writeRate bytes.
-	writeTimeout = 10 * time.Second
-	writeRate    = 64 << 10
-
 	// A longer reply goes out in fragments of this size (RFC 6455, section 5.4),
 	// between which the hub's pings are answered; the library gives up a link
-	// whose pong could not be written within 5 s.
-	fragment = 64 << 10
+	// whose pong could not be written within 5 s. Each fragment may take
+	// writeTimeout: a dead line is found by the first that does not go out, and
+	// a slow one may take its time over the whole.
+	fragment     = 64 << 10
+	writeTimeout = 10 * time.Second
 
 	maxFrame = 1 << 20  // longer frames are skipped
 	maxSkip  = 64 << 20 // a frame that is longer still ends the link
@@ -125,7 +124,7 @@ func (l *link) read(c *Client) error {
 			}
 			skipped = true
 		case kind != websocket.MessageText:
-			c.log.Warn("a frame of the hub was ignored", "reason", "not a text frame", "bytes", len(buf))
+			c.quiet.frames.say(c.log.Warn, "a frame of the hub was ignored", "reason", "not a text frame", "bytes", len(buf))
 		default:
 			c.receive(l, buf)
 		}
@@ -169,10 +168,10 @@ func (l *link) write(text []byte) error {
 	case <-l.ctx.Done():
 		return context.Cause(l.ctx)
 	}
-	limit := writeTimeout + time.Duration(len(text)/writeRate)*time.Second
-	ctx, cancel := context.WithTimeout(l.ctx, limit)
-	defer cancel()
-	if err := l.send(ctx, text); err != nil {
+	if l.ctx.Err() != nil { // both were possible
+		return context.Cause(l.ctx)
+	}
+	if err := l.send(text); err != nil {
 		err = fmt.Errorf("write to the hub: %w", bare(err))
 		l.end(err)
 		return err
@@ -180,7 +179,21 @@ func (l *link) write(text []byte) error {
 	return nil
 }
 
-func (l *link) send(ctx context.Context, text []byte) error {
+func (l *link) send(text []byte) error {
+	ctx, cancel := context.WithCancelCause(l.ctx)
+	defer cancel(nil)
+	limit := time.AfterFunc(writeTimeout, func() {
+		cancel(fmt.Errorf("the hub took nothing for %v: %w", writeTimeout, context.DeadlineExceeded))
+	})
+	defer limit.Stop()
+	err := l.sendParts(ctx, text, limit)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause // the library says less
+	}
+	return err
+}
+
+func (l *link) sendParts(ctx context.Context, text []byte, limit *time.Timer) error {
 	if len(text) <= fragment {
 		return l.conn.Write(ctx, websocket.MessageText, text)
 	}
@@ -192,6 +205,7 @@ func (l *link) send(ctx context.Context, text []byte) error {
 		if _, err := w.Write(part); err != nil {
 			return err // the link ends, and the writer with it
 		}
+		limit.Reset(writeTimeout)
 	}
 	return w.Close()
 }

@@ -35,8 +35,14 @@ func (s *states) last() string {
 	return s.all[len(s.all)-1]
 }
 
-// bubble runs a client against a raw hub, on a clock that jumps.
+// bubble runs a client against a raw hub, on a clock that jumps, without any
+// jitter: it waits as long as it ever does.
 func bubble(t *testing.T, h Handler, change func(*Options), play func(t *testing.T, hub *rawHub, c *Client, s *states, stop func())) {
+	t.Helper()
+	luckyBubble(t, h, change, func() float64 { return 1 }, play)
+}
+
+func luckyBubble(t *testing.T, h Handler, change func(*Options), luck func() float64, play func(t *testing.T, hub *rawHub, c *Client, s *states, stop func())) {
 	t.Helper()
 	agentKey() // made outside: it takes a while
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +56,7 @@ func bubble(t *testing.T, h Handler, change func(*Options), play func(t *testing
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.random = func() float64 { return 1 } // no jitter: the longest wait
+		c.random = luck
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -253,13 +259,10 @@ func TestReconnect(t *testing.T) {
 			hub.conns <- <-hub.conns
 			return time.Since(start)
 		}
-		for i, want := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second} {
-			if got := drop(time.Second); got != want { // an acceptance that does not last is none
-				t.Errorf("drop %d: back after %v, want %v", i, got, want)
+		for i, want := range []time.Duration{15, 15, 16, 30, 30} {
+			if got := drop(time.Second); got != want*time.Second { // an acceptance that does not last is none
+				t.Errorf("drop %d: back after %v, want %ds", i, got, want)
 			}
-		}
-		if got := drop(4 * time.Second); got != 8*time.Second {
-			t.Errorf("back after %v", got)
 		}
 	})
 	bubble(t, &people{}, nil, func(t *testing.T, hub *rawHub, c *Client, s *states, _ func()) {
@@ -287,7 +290,7 @@ func TestReconnect(t *testing.T) {
 		_ = l.Close()
 		start := time.Now()
 		hub.accept(t)
-		if took := time.Since(start); took != firstBackoff {
+		if took := time.Since(start); took != spread {
 			t.Errorf("back after %v", took)
 		}
 	})

@@ -4,67 +4,105 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 const (
-	drainTimeout = 5 * time.Second  // for the commands in flight when Run is to end
-	lastWords    = 1 * time.Second  // for the faults of those that did not make it
-	settled      = 10 * time.Second // an acceptance that lasts so long was a good one
+	lastWords = 1 * time.Second  // for the faults of the commands that did not make it
+	settled   = 10 * time.Second // an acceptance that lasts so long was a good one
 )
 
-// Run keeps the link to the hub, and answers its commands, until ctx ends. Then
-// it takes no more of them, lets those in flight finish within 5 s, closes the
-// link, and returns nil. It returns an error only when it is called twice.
+// Run keeps the links to the hub, and answers its commands, until ctx ends.
+// Then it takes no more of them, lets those in flight finish within
+// Options.Drain, closes the links, and returns nil, at most 3 s later than
+// that. It returns an error only when it is called twice.
 func (c *Client) Run(ctx context.Context) error {
 	if c.running.Swap(true) {
 		return errors.New("hub: Run was called twice")
 	}
-	if c.verify.fault != nil {
-		c.log.Error("no command can be verified", "err", c.verify.fault)
+	if fault := c.verify.fault(); fault != nil {
+		c.log.Error("no command can be verified", "err", fault)
 	}
-	// Commands outlive ctx: they are given time to finish.
+	// Commands outlive ctx: they are given time to finish. So do the links.
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	c.base = base
+	serving, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer hangUp()
+	var work, answers sync.WaitGroup
+	for i := range c.places {
+		work.Go(func() { c.keep(ctx, serving, i) })
+	}
+	answering, silence := context.WithCancel(context.WithoutCancel(ctx))
+	defer silence()
+	answers.Go(func() { c.sheds(answering) })
+	<-ctx.Done()
+	c.drain(cancel)
+	hangUp()
+	work.Wait()
+	silence()
+	answers.Wait()
+	return nil
+}
 
+// keep keeps the link of place i: until ctx ends it makes a new one when one is
+// lost, and one that stands when ctx ends it closes when serving does.
+func (c *Client) keep(ctx, serving context.Context, i int) {
 	pause := backoff{random: c.random, most: c.o.MaxBackoff}
-	for {
-		lasted, err := c.attempt(ctx, cancel)
+	if !sleep(ctx, time.Duration(i)*stagger) {
+		return
+	}
+	for c.turn(ctx, i) {
+		lasted, err := c.attempt(ctx, serving, i)
 		if ctx.Err() != nil {
-			c.drain(cancel)
-			return nil
+			return
 		}
-		c.set(nil, err)
 		var wait time.Duration
-		if errors.Is(err, ErrRejected) {
+		state, detail := Lost, err.Error()
+		switch {
+		case errors.Is(err, ErrRejected):
 			wait = pause.rejected()
-			c.o.State(Rejected, fmt.Sprintf("%v; next attempt in %v", err, wait.Round(time.Second)))
-			c.log.Error("auth0: Agent rejected.", "hub", c.host, "err", err, "retry", wait.Round(time.Second))
-		} else {
+			state, detail = Rejected, fmt.Sprintf("%v; next attempt in %v", err, wait.Round(time.Second))
+		case lasted > 0:
 			if lasted >= settled {
 				pause.reset()
 			}
+			wait = pause.lost()
+		default:
 			wait = pause.next()
-			c.o.State(Lost, err.Error())
+		}
+		c.change(i, func(p *place) {
+			*p = place{state: state, detail: detail}
+			c.err = err
+		})
+		if state == Rejected {
+			c.log.Error("auth0: Agent rejected.", "hub", c.host, "err", err, "retry", wait.Round(time.Second))
+		} else {
 			c.log.Warn("auth0: Connection closed, reconnecting.", "hub", c.host, "err", err, "retry", wait.Round(time.Millisecond))
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			c.drain(cancel)
-			return nil
+		if !sleep(ctx, wait) {
+			return
 		}
 	}
 }
 
+// sleep reports whether it lasted as long as it was to, and not until ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // attempt is one link from dialling to its end. It says how long the agent was
-// accepted, and why the link ended. When ctx ends, the commands in flight are
-// drained first.
-func (c *Client) attempt(ctx context.Context, cancelCommands func()) (lasted time.Duration, err error) {
-	c.o.State(Connecting, "")
+// accepted, and why the link ended.
+func (c *Client) attempt(ctx, serving context.Context, i int) (lasted time.Duration, err error) {
+	c.change(i, func(p *place) { p.state, p.detail = Connecting, "" })
 	c.log.Info("Connecting to websocket...", "hub", c.host)
 	l, err := c.dial(ctx)
 	if err != nil {
@@ -75,23 +113,21 @@ func (c *Client) attempt(ctx context.Context, cancelCommands func()) (lasted tim
 		return 0, err
 	}
 	start := time.Now()
-	c.set(l, nil)
-	defer func() { c.set(nil, err) }()
+	c.verify.renew() // the tenant may have exchanged its keys meanwhile
 	detail := ""
-	if c.verify.fault != nil {
-		detail = c.verify.fault.Error()
+	if fault := c.verify.fault(); fault != nil {
+		detail = fault.Error()
 	}
-	c.o.State(Accepted, detail)
+	c.change(i, func(p *place) { p.link, p.state, p.detail = l, Accepted, detail })
 	c.log.Info("auth0: Agent accepted.", "hub", c.host)
 	l.work.Go(func() { l.ping(c) })
 	select {
 	case <-l.ctx.Done():
-		return time.Since(start), fmt.Errorf("the link to the hub ended: %w", context.Cause(l.ctx))
-	case <-ctx.Done():
-		c.drain(cancelCommands)
+		return max(1, time.Since(start)), fmt.Errorf("the link to the hub ended: %w", context.Cause(l.ctx))
+	case <-serving.Done():
 		l.farewell()
 		c.log.Info("auth0: Connection closed as requested.", "hub", c.host)
-		return 0, ctx.Err()
+		return 0, serving.Err()
 	}
 }
 
@@ -141,8 +177,8 @@ func (l *link) judged(accepted bool) error {
 }
 
 // drain takes no more commands and waits for those in flight. After
-// drainTimeout those left are cancelled, and answered with a fault if there is
-// a link. To call it again is harmless.
+// Options.Drain those left are cancelled, and answered with a fault if there is
+// a link.
 func (c *Client) drain(cancelCommands func()) {
 	c.shut()
 	done := make(chan struct{})
@@ -150,7 +186,7 @@ func (c *Client) drain(cancelCommands func()) {
 		defer close(done)
 		c.pending.Wait()
 	}()
-	timer := time.NewTimer(drainTimeout)
+	timer := time.NewTimer(c.o.Drain)
 	defer timer.Stop()
 	select {
 	case <-done:
@@ -158,6 +194,7 @@ func (c *Client) drain(cancelCommands func()) {
 	case <-timer.C:
 	}
 	cancelCommands()
+	c.clear()
 	timer.Reset(lastWords)
 	select {
 	case <-done:

@@ -22,7 +22,7 @@ const leeway = 60 * time.Second
 type verifier struct {
 	parser *jwt.Parser
 	key    any   // []byte, *rsa.PublicKey or *ecdsa.PublicKey
-	fault  error // why no token can be verified at all
+	broken error // why no token can be verified at all
 	now    func() time.Time
 	seen   *memory
 }
@@ -33,7 +33,7 @@ type verifier struct {
 func newVerifier(signingKey string, now func() time.Time) *verifier {
 	v := &verifier{now: now, seen: newMemory(maxRemembered)}
 	var methods []string
-	v.key, methods, v.fault = parseSigningKey(signingKey)
+	v.key, methods, v.broken = parseSigningKey(signingKey)
 	v.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now), jwt.WithIssuedAt())
 	return v
 }
@@ -88,12 +88,18 @@ func parsePublicKey(text string) (any, error) {
 	return nil, fmt.Errorf("the PEM block is a %s, not a public key or certificate", strconv.Quote(block.Type))
 }
 
+// fault says why no token can be verified at all; nil when some can.
+func (v *verifier) fault() error { return v.broken }
+
+// renew does nothing yet.
+func (v *verifier) renew() {}
+
 // check returns the claims of a token that the tenant has signed, that is
 // valid now, and whose pid was not seen before. The errors say nothing of the
 // token's content.
 func (v *verifier) check(token string) (claims, error) {
-	if v.fault != nil {
-		return nil, v.fault
+	if v.broken != nil {
+		return nil, v.broken
 	}
 	c := claims{}
 	if _, err := v.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return v.key, nil }); err != nil {

@@ -123,7 +123,7 @@ func TestAlgorithms(t *testing.T) {
 				}
 			}
 			if got := strings.Join(taken, " "); got != tt.taken {
-				t.Errorf("took %q, want %q (%v)", got, tt.taken, v.fault)
+				t.Errorf("took %q, want %q (%v)", got, tt.taken, v.fault())
 			}
 		})
 	}

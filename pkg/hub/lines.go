@@ -1,0 +1,139 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// stagger is how much younger than the other a client's second link is made.
+// The tenant's nodes close a link after so long: two of the same age would end
+// together. It is longer than a lost link is away (spread, and the handshake).
+const stagger = 30 * time.Second
+
+// A place is where one of the client's links is kept.
+type place struct {
+	began  time.Time // the attempt that is under way, or that led to link; zero while there is none
+	link   *link     // accepted; nil while there is none
+	state  State
+	detail string
+}
+
+// lines are the client's links, and where replies find one that is alive.
+type lines struct {
+	told func(State, string)
+
+	telling sync.Mutex // told gets the states in their order
+	mu      sync.Mutex // guards what follows
+	places  []place
+	changed chan struct{} // closed and replaced when a place changes
+	err     error         // why there is no link
+}
+
+func newLines(n int, told func(State, string)) lines {
+	return lines{told: told, places: make([]place, n), changed: make(chan struct{})}
+}
+
+// change edits place i, wakes all who wait for a change, and tells the state.
+func (l *lines) change(i int, edit func(*place)) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	edit(&l.places[i])
+	close(l.changed)
+	l.changed = make(chan struct{})
+	state, detail := l.summary(i)
+	l.mu.Unlock()
+	l.told(state, detail)
+}
+
+// summary is the state of all, after place i has changed: one accepted link is
+// enough to serve.
+func (l *lines) summary(i int) (State, string) {
+	up, first, missing := 0, -1, ""
+	for j, p := range l.places {
+		switch {
+		case p.state == Accepted:
+			if up++; first < 0 {
+				first = j
+			}
+		case p.detail != "" && missing == "":
+			missing = ": " + p.detail
+		}
+	}
+	switch {
+	case up == 0:
+		return l.places[i].state, l.places[i].detail
+	case up == len(l.places) || l.places[first].detail != "":
+		return Accepted, l.places[first].detail
+	}
+	return Accepted, fmt.Sprintf("%d of %d links%s", up, len(l.places), missing)
+}
+
+// turn waits until place i may be dialled for: at once, unless another place
+// has a link, or is about to, that is too young to have one of nearly the same
+// age beside it. It reports false when ctx ends.
+func (l *lines) turn(ctx context.Context, i int) bool {
+	for {
+		l.mu.Lock()
+		now, wait := time.Now(), time.Duration(0)
+		for j, p := range l.places {
+			if j != i && !p.began.IsZero() {
+				wait = max(wait, stagger-now.Sub(p.began))
+			}
+		}
+		if wait <= 0 && ctx.Err() == nil {
+			l.places[i].began = now // before anybody else looks
+			l.mu.Unlock()
+			return true
+		}
+		changed := l.changed
+		l.mu.Unlock()
+		timer := time.NewTimer(wait)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return false
+		}
+	}
+}
+
+// pick returns a link that is accepted and has not ended: from, if it is one.
+// When there is none, the channel is closed once that may have changed.
+func (l *lines) pick(from *link) (*link, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var alive *link
+	for _, p := range l.places {
+		if p.link != nil && p.link.ctx.Err() == nil && (alive == nil || p.link == from) {
+			alive = p.link
+		}
+	}
+	return alive, l.changed
+}
+
+// Accepted reports whether the hub has accepted the agent, on a link that
+// still stands.
+func (c *Client) Accepted() bool {
+	l, _ := c.pick(nil)
+	return l != nil
+}
+
+// Err says why there is no accepted link: the last attempt's error, which may
+// be ErrRejected. It is nil while the agent is accepted, and before the first
+// attempt has ended.
+func (c *Client) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.places {
+		if p.link != nil {
+			return nil
+		}
+	}
+	return c.err
+}
