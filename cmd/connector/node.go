@@ -38,6 +38,10 @@ type node struct {
 	served atomic.Pointer[config.Tenant] // the tenant settings that the hub is served with
 }
 
+// farewells is what the hub's part may take beyond the time for the requests in
+// hand, generously.
+const farewells = 5 * time.Second
+
 // newNode wires a node from its home. An error means a configuration that
 // cannot work; whatever may come right by itself is a part's business.
 func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*node, error) {
@@ -76,6 +80,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 		agent.Part{Name: "certificate", Run: n.watchCertificate},
 		agent.Part{Name: "console", Run: n.serveConsole},
 	)
+	n.agent.EndWithin = max(n.agent.EndWithin, c.Agent.Drain+farewells)
 	return n, nil
 }
 

@@ -36,6 +36,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		Signer: r.Keys.Signer, SigningKey: string(t.SigningKey),
 		HTTP: n.transport.HTTP, Log: n.log.With("part", "hub"), Now: n.now,
 		WriteBack: n.config.Policy.WriteBack, MaxInFlight: n.config.Agent.MaxInFlight,
+		Links: n.config.Agent.HubLinks, Drain: n.config.Agent.Drain,
 		RequestTimeout: n.config.Agent.RequestTimeout, MaxBackoff: n.config.Agent.ReconnectInterval,
 		Explain:  func(err error) error { return tenant.Explain("", hostOf(t.Hub), err) }, // hub says itself what it was doing
 		Answered: n.stats.answered,
