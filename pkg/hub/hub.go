@@ -108,6 +108,7 @@ type Client struct {
 	host    string
 	log     *slog.Logger
 	random  func() float64 // in [0, 1); for the jitter
+	pace    pace           // tests are in a hurry
 	http    *http.Client
 	verify  *verifier
 
@@ -164,7 +165,7 @@ func New(h Handler, o Options) (*Client, error) {
 	}
 	c := &Client{
 		handler: h, o: o, url: u.String(), host: u.Host, log: o.Log,
-		random: rand.Float64, http: withoutRedirects(o.HTTP),
+		random: rand.Float64, pace: pace{pingInterval, pongTimeout}, http: withoutRedirects(o.HTTP),
 		verify: newVerifier(o.SigningKey, o.Now),
 		lines:  newLines(o.Links, o.State),
 		commands: commands{

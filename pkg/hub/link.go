@@ -37,6 +37,9 @@ const (
 	maxSkip  = 64 << 20 // a frame that is longer still ends the link
 )
 
+// A pace is how often the hub is pinged.
+type pace struct{ interval, pong time.Duration }
+
 // A link is one websocket to the hub, from the handshake to its end.
 type link struct {
 	conn    *websocket.Conn
@@ -214,7 +217,7 @@ func (l *link) sendParts(ctx context.Context, text []byte, limit *time.Timer) er
 // pings where the existing connector's were empty; the pong repeats either
 // (RFC 6455, section 5.5.3).
 func (l *link) ping(c *Client) {
-	wait := time.NewTimer(pingInterval)
+	wait := time.NewTimer(c.pace.interval)
 	defer wait.Stop()
 	for {
 		select {
@@ -224,7 +227,7 @@ func (l *link) ping(c *Client) {
 		}
 		failed := 0
 		for ; failed < pingTries; failed++ {
-			if l.pong() {
+			if l.pong(c.pace.pong) {
 				break
 			}
 		}
@@ -238,21 +241,21 @@ func (l *link) ping(c *Client) {
 		case failed > 0:
 			c.log.Info("Ping success after failed pings.", "failed", failed)
 		}
-		wait.Reset(pingInterval)
+		wait.Reset(c.pace.interval)
 	}
 }
 
 // pong sends one ping and reports whether it was answered in time. It waits
 // for a long reply under way, behind which the ping would come too late, and
 // whose own time limit watches the link meanwhile.
-func (l *link) pong() bool {
+func (l *link) pong(within time.Duration) bool {
 	select {
 	case l.writer <- struct{}{}:
 		<-l.writer
 	case <-l.ctx.Done():
 		return false
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, pongTimeout)
+	ctx, cancel := context.WithTimeout(l.ctx, within)
 	defer cancel()
 	return l.conn.Ping(ctx) == nil
 }

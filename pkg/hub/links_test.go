@@ -16,9 +16,10 @@ import (
 	"ad-ldap-connector/pkg/identity"
 )
 
-// minded answers the pings on a link, and hands on what the agent says.
+// minded answers the pings on a link, and hands on what the agent says: its
+// texts, and "farewell" with the code of a close frame.
 func minded(l *rawLink) (texts <-chan string, ended <-chan struct{}) {
-	said, end := make(chan string, 100), make(chan struct{})
+	said, end := make(chan string, 1000), make(chan struct{})
 	go func() {
 		defer close(end)
 		for {
@@ -32,6 +33,8 @@ func minded(l *rawLink) (texts <-chan string, ended <-chan struct{}) {
 			case opPing, opClose:
 				if op == opPing {
 					op = opPong
+				} else if len(payload) == 2 {
+					said <- fmt.Sprint("farewell ", int(payload[0])<<8|int(payload[1]))
 				}
 				if _, err := l.Write(rawFrame(0x80|byte(op), len(payload), string(payload))); err != nil {
 					return
