@@ -176,7 +176,7 @@ func (c *Client) serve(t *task) {
 	var answered atomic.Bool
 	conclude := func(res result) {
 		if !answered.Swap(true) {
-			c.conclude(ctx, t, res)
+			_ = c.conclude(ctx, t, res) // it has been logged
 			c.pending.Done()
 		}
 	}

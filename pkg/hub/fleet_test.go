@@ -82,7 +82,7 @@ func (l *rawLink) serve() {
 		} else if op != opClose {
 			continue
 		}
-		if _, err := l.Write(rawFrame(0x80|byte(op), len(payload), string(payload))); err != nil {
+		if _, err := l.Write(rawFrame(0x80|op, len(payload), string(payload))); err != nil {
 			return
 		}
 	}

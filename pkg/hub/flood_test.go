@@ -194,7 +194,7 @@ func TestHeavyFlood(t *testing.T) {
 	start(t, stuckSearches(release), o)
 	l := hub.accept(t)
 	texts, ended := minded(l)
-	const frames = 100
+	const frames = 60
 	term := strings.Repeat("x", 700<<10)
 	busy := 0
 	grown := heap(t, func() {

@@ -87,7 +87,7 @@ func TestHalfOpenLinksAreFound(t *testing.T) {
 					o.HTTP, o.State = paths.client(hub), s.told
 					start(t, slow(time.Minute/2), o)
 					l := hub.accept(t)
-					texts, _ := minded(l)
+					minded(l)
 					sleep(t.Context(), 57*time.Second)
 					if busy {
 						l.text(t, ask("authenticate_user", `{"pid":"p","username":"jane","password":"secret"}`))
@@ -104,7 +104,7 @@ func TestHalfOpenLinksAreFound(t *testing.T) {
 					if took := time.Since(begun); took > within {
 						t.Errorf("found after %v", took)
 					}
-					texts, _ = minded(next)
+					texts, _ := minded(next)
 					if busy {
 						if got := <-texts; !strings.HasPrefix(got, `{"n":"p_result","p":{"profile"`) {
 							t.Errorf("heard %s", got)

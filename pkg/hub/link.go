@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -49,6 +50,7 @@ type link struct {
 	work    sync.WaitGroup // of the reader and the pinger
 	verdict chan bool      // the hub's answer to the agent's token
 	writer  chan struct{}  // held by whoever writes
+	busy    atomic.Int64   // ns that the reader has spent on frames; what came after them had to wait
 }
 
 // dial opens a websocket. It offers no compression, which is the hub's to
@@ -129,7 +131,9 @@ func (l *link) read(c *Client) error {
 		case kind != websocket.MessageText:
 			c.quiet.frames.say(c.log.Warn, "a frame of the hub was ignored", "reason", "not a text frame", "bytes", len(buf))
 		default:
+			begun := time.Now()
 			c.receive(l, buf)
+			l.busy.Add(int64(time.Since(begun)))
 		}
 		if cap(buf) > 64<<10 {
 			buf = make([]byte, 0, 4096)
@@ -226,9 +230,13 @@ func (l *link) ping(c *Client) {
 			return
 		}
 		failed := 0
-		for ; failed < pingTries; failed++ {
-			if l.pong(c.pace.pong) {
+		for failed < pingTries {
+			busy := l.busy.Load()
+			if l.pong(c.pace.pong) || l.ctx.Err() != nil {
 				break
+			}
+			if time.Duration(l.busy.Load()-busy) < c.pace.pong/2 { // else the pong may well be there, behind a flood
+				failed++
 			}
 		}
 		switch {

@@ -36,7 +36,7 @@ func minded(l *rawLink) (texts <-chan string, ended <-chan struct{}) {
 				} else if len(payload) == 2 {
 					said <- fmt.Sprint("farewell ", int(payload[0])<<8|int(payload[1]))
 				}
-				if _, err := l.Write(rawFrame(0x80|byte(op), len(payload), string(payload))); err != nil {
+				if _, err := l.Write(rawFrame(0x80|op, len(payload), string(payload))); err != nil {
 					return
 				}
 			}
