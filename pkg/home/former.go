@@ -129,6 +129,7 @@ func (h *Home) RemoveFormer() error {
 // kept as JSON, and holds secrets.
 type Before struct {
 	Data  bool              `json:"data"`            // what counted lay below data/
+	Aside string            `json:"aside,omitempty"` // the backup that AdoptData made
 	Files map[string][]byte `json:"files"`           // what was in the four places of an archive; without those that were not there
 	Taken map[string][]byte `json:"taken,omitempty"` // what an install has made of them
 	Marks []mark            `json:"marks"`           // whose its files were, and for whom
@@ -159,6 +160,11 @@ func (h *Home) Before() (b Before, err error) {
 		b.Marks = append(b.Marks, m)
 	}
 	return b, nil
+}
+
+// Lacks reports whether none of the files was there.
+func (b Before) Lacks(names ...string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return b.Files[name] != nil })
 }
 
 // four returns the files that an archive has, as they are now. It follows no
@@ -222,6 +228,11 @@ func (h *Home) Return(b Before) (notes []string, err error) {
 	case backup != "":
 		if err := os.RemoveAll(backup); err != nil {
 			return notes, fmt.Errorf("remove %s: %w", backup, cause(err))
+		}
+	}
+	if name := filepath.Base(b.Aside); backupStamp.MatchString(name) { // it is back where it was
+		if err := os.RemoveAll(h.Path(backupsFolder, name)); err != nil {
+			return notes, fmt.Errorf("remove %s: %w", b.Aside, cause(err))
 		}
 	}
 	return notes, h.returnMarks(b)

@@ -55,6 +55,16 @@ type Data struct {
 	Notes  []string      // sentences for the operator: what is not there, or works in another way
 
 	files files
+	pair  *keys.Pair
+}
+
+// Password opens the service account's password, "" if it is not there.
+func (d *Data) Password() (string, error) {
+	c := d.Config.Directory
+	if c.BindPassword != "" || c.BindCredentials == "" || d.pair == nil {
+		return string(c.BindPassword), nil
+	}
+	return d.pair.Open(string(c.BindCredentials))
 }
 
 // ReadData reads what lies below data/. Nothing is written. It is refused when
@@ -96,6 +106,7 @@ func (d *Data) check(h *Home) error {
 			return err
 		}
 	}
+	d.pair = pair
 	b := c.Directory
 	if b.BindMethod == "simple" && b.BindUser != "" && b.BindPassword == "" && b.BindCredentials == "" && !b.Anonymous {
 		d.Notes = append(d.Notes, "The service account's password is in the system's keychain, where only the former connector can read it; it is needed once more.")
@@ -117,3 +128,6 @@ func (d *Data) check(h *Home) error {
 // Node connector no longer read, is kept in the folder backup, "" if nothing
 // was.
 func (h *Home) AdoptData(d *Data) (backup string, err error) { return h.replace(d.files) }
+
+// Configured reports whether a connector was configured in this home.
+func (h *Home) Configured() bool { return holdsConnector(h.dir) }

@@ -42,6 +42,8 @@ type Options struct {
 	// Service is what the connector becomes on this machine; nil: only the home
 	// is made, and somebody else starts what runs in it.
 	Service *Service
+	// Former is the Node connector in the home; nil: there is none.
+	Former *Former
 }
 
 // CAName is the file under the home's ca/ that an install keeps its extra

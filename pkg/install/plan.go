@@ -30,6 +30,11 @@ type work struct {
 	ran    bool     // the service ran before
 	joined service.Change
 	given  service.Change
+
+	former   *formerRecord // what the Node connector was like; nil: not looked at yet
+	recorded bool          // this plan has written it
+	running  []service.Former
+	stopped  []service.Former // of this plan
 }
 
 // New returns the plan that installs a connector: it provisions the home and,
@@ -52,9 +57,9 @@ func New(o Options) Plan {
 		Done: func(context.Context) (bool, error) { return o.same(w.c) },
 		Do:   func(context.Context) error { return o.Home.SaveConfig(w.c) }}}
 	if o.Service == nil {
-		return slices.Concat(plan, home, tell)
+		return w.succeed(slices.Concat(plan, home, tell))
 	}
-	return slices.Concat(plan, Plan{w.checkService()}, w.account(), w.touching(home), w.touching(w.lay()), w.touching(tell), w.start())
+	return w.succeed(slices.Concat(plan, Plan{w.checkService()}, w.account(), w.touching(home), w.touching(w.lay()), w.touching(tell), w.start()))
 }
 
 func (w *work) redeem(ctx context.Context) (err error) {

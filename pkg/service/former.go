@@ -62,6 +62,22 @@ func Retired(ctx context.Context, f Former, ours string) (bool, error) { return 
 // While ours has its name, it is a *TakenError.
 func Restore(ctx context.Context, f Former) error { return restore(ctx, f) }
 
+// FormerServices is the services of others, as an install works with them.
+type FormerServices struct{}
+
+// Retire is Retire.
+func (FormerServices) Retire(ctx context.Context, f Former, ours string) error {
+	return Retire(ctx, f, ours)
+}
+
+// Retired is Retired.
+func (FormerServices) Retired(ctx context.Context, f Former, ours string) (bool, error) {
+	return Retired(ctx, f, ours)
+}
+
+// Restore is Restore.
+func (FormerServices) Restore(ctx context.Context, f Former) error { return Restore(ctx, f) }
+
 // Strays says in sentences what else on this machine starts a connector in the
 // folder, or has started one that runs now: scripts of other service managers,
 // and processes that belong to none of the known services. None of it is the
