@@ -240,6 +240,14 @@ func tlsFront(t *testing.T, ca *lab.CA, behind string) (address string) {
 // password file lists.
 func startSquid(t *testing.T, user, password string) (address string) {
 	t.Helper()
+	address, _ = startLoggingSquid(t, user, password)
+	return address
+}
+
+// startLoggingSquid returns also the file where squid writes what it did, once
+// it is done.
+func startLoggingSquid(t *testing.T, user, password string) (address, accesses string) {
+	t.Helper()
 	program := requireProgram(t, "squid")
 	helper := requireProgram(t, "basic_ncsa_auth")
 	htpasswd := requireProgram(t, "htpasswd")
@@ -266,15 +274,15 @@ func startSquid(t *testing.T, user, password string) (address string) {
 	}
 	address, _ = startListener(t, func(port int) *exec.Cmd {
 		file := filepath.Join(dir, "squid.conf")
-		text := fmt.Sprintf("http_port 127.0.0.1:%d\npid_filename none\ncache deny all\ncache_mem 1 MB\naccess_log none\n"+
+		text := fmt.Sprintf("http_port 127.0.0.1:%d\npid_filename none\ncache deny all\ncache_mem 1 MB\naccess_log stdio:%s/access.log\nbuffered_logs off\n"+
 			"cache_log %s/cache.log\ncoredump_dir %s\nhosts_file %s\ndns_nameservers 127.0.0.1\npinger_enable off\nnetdb_filename none\n"+
-			"shutdown_lifetime 0 seconds\n%s\n", port, dir, dir, hosts, access)
+			"shutdown_lifetime 0 seconds\n%s\n", port, dir, dir, dir, hosts, access)
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return exec.Command(program, "-N", "-n", fmt.Sprintf("t%dp%d", os.Getpid(), port), "-f", file)
 	})
-	return address
+	return address, filepath.Join(dir, "access.log")
 }
 
 func TestSquid(t *testing.T) {

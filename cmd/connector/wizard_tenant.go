@@ -46,7 +46,8 @@ func (w *wizard) provision(ctx context.Context) error {
 // redeem asks the tenant for the connection, and for what stands between when
 // it cannot be reached.
 func (w *wizard) redeem(ctx context.Context) error {
-	for try := 1; ; try++ {
+	tries := map[tenant.Cause]int{} // what stands behind one hindrance shows when it is gone
+	for {
 		limited, cancel := context.WithTimeout(ctx, checkTime)
 		conn, err := newTenant(w.transport).Connection(limited, w.ticket)
 		cancel()
@@ -61,9 +62,10 @@ func (w *wizard) redeem(ctx context.Context) error {
 			return context.Cause(ctx)
 		case errors.Is(err, tenant.ErrUnknownTicket):
 			return err
-		case !errors.As(err, &e) || try == maxTries:
+		case !errors.As(err, &e) || tries[e.Cause] == maxTries:
 			return gaveUp("redeem-ticket", err)
 		}
+		tries[e.Cause]++
 		w.wrong(err)
 		mended, asking := w.mend(e.Cause)
 		if asking != nil {
