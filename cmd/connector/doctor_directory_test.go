@@ -167,7 +167,7 @@ func TestDoctorAsksSamba(t *testing.T) {
 	}
 	all, status := askDirectory(t, well)
 	judged(t, "well", all, map[doctor.ID]string{
-		"directory.signing": "passed already insists", "directory.referrals": "passed 3 references", "directory.clock": "passed apart",
+		"directory.signing": "passed already insists", "directory.referrals": "passed refers to no other place", "directory.clock": "passed apart",
 		"account.rights": "passed", "directory.users": "passed", "directory.groups": "passed", "directory.rootdse": "passed samba",
 	})
 	if status != exitOK {
@@ -180,6 +180,36 @@ func TestDoctorAsksSamba(t *testing.T) {
 		"directory.signing": "failed passwords go in the clear", "directory.bind": "failed The directory takes no passwords in clear", "directory.search": "skipped it needs directory.bind",
 		"directory.users": "skipped", "account.rights": "skipped", "account.password": "skipped", "directory.paging": "skipped",
 		"directory.groups": "skipped", "directory.referrals": "skipped",
+	})
+}
+
+// TestDoctorAsksLaxSamba has a domain controller that takes passwords in clear,
+// and is on another machine, as far as anybody can tell.
+func TestDoctorAsksLaxSamba(t *testing.T) {
+	t.Parallel()
+	dc := lab.Samba(t, lab.SambaOptions{PlainBinds: true})
+	over := settings{
+		"LDAP_URL": dc.TLSURL, "LDAP_BASE": dc.BaseDN, "LDAP_BIND_USER": dc.BindUser, "LDAP_BIND_PASSWORD": dc.BindPassword,
+		"SSL_CA_PATH": trusting(t, dc.CAFile),
+	}
+	all, status := askDirectory(t, over)
+	judged(t, "over TLS", all, map[doctor.ID]string{
+		"directory.signing": "passed does not yet insist", "directory.bind": "passed", "directory.cleartext": "passed", "tls.directory": "passed",
+	})
+	if status != exitOK {
+		t.Errorf("status %d", status)
+	}
+	all, status = askDirectory(t, over.but("LDAP_URL", dc.URL))
+	judged(t, "in clear", all, map[doctor.ID]string{
+		"directory.signing": "failed a hardened domain controller refuses; this one does not yet insist", "directory.bind": "passed", "directory.search": "passed",
+		"directory.users": "passed", "tls.directory": "skipped", "tls.directory-expiry": "skipped", "directory.anonymous": "passed",
+	})
+	if status != exitOK { // a warning alone
+		t.Errorf("in clear: status %d", status)
+	}
+	all, _ = askDirectory(t, over.but("LDAP_URL", dc.URL).but("LDAP_STARTTLS", "true"))
+	judged(t, "StartTLS", all, map[doctor.ID]string{
+		"directory.signing": "passed does not yet insist", "tls.directory": "passed", "directory.cleartext": "passed", "directory.bind": "passed",
 	})
 }
 

@@ -260,8 +260,9 @@ func (i *Inspector) InClear(ctx context.Context, url string) (bool, error) {
 	return false, fault("bind in clear", at, err)
 }
 
-// Base searches the base DN as the service account, and returns the
-// continuation references that came with it (RFC 4511, section 4.5.3).
+// Base searches the base DN as the service account, and returns those of the
+// continuation references that came with it (RFC 4511, section 4.5.3) that are
+// not followed, although users may lie there.
 func (i *Inspector) Base(ctx context.Context) ([]string, error) {
 	cn, err := i.c.openService(ctx)
 	if err != nil {
@@ -278,7 +279,7 @@ func (i *Inspector) Base(ctx context.Context) ([]string, error) {
 	if _, err = answered(cn, found, err); err != nil {
 		return nil, fault("search "+i.c.o.BaseDN, cn.server.url, err)
 	}
-	return found.Referrals, nil
+	return i.c.beyond(found.Referrals, cn.server), nil
 }
 
 // A Sample is a user that a search found, and what came of finding it by name.

@@ -152,7 +152,7 @@ func testInspectSamba(t *testing.T, dc *lab.SambaServer) {
 		t.Errorf("in clear: %v, %v", takes, err)
 	}
 	refs, err := i.Base(ctx)
-	if err != nil || !slices.ContainsFunc(refs, func(r string) bool { return strings.Contains(r, "CN=Configuration,") }) {
+	if err != nil || len(refs) != 0 { // those to the server's own partitions lead to nobody
 		t.Errorf("references %v, %v", refs, err)
 	}
 	if a, err := i.Account(ctx); err != nil || a.DN == "" || len(a.Powerful) > 0 || a.Set.IsZero() {

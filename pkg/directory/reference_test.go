@@ -2,6 +2,7 @@ package directory
 
 import (
 	"crypto/tls"
+	"slices"
 	"testing"
 )
 
@@ -54,6 +55,21 @@ func TestListedHosts(t *testing.T) {
 		if got := c.listed(reference{url: url}); got != want {
 			t.Errorf("%s: %t", url, got)
 		}
+	}
+}
+
+// Beyond is what is neither followed nor Active Directory's own.
+func TestBeyond(t *testing.T) {
+	c := New(Options{ReferralHosts: []string{"child.corp.example"}})
+	defer func() { _ = c.Close() }()
+	refs := []string{
+		"ldap://corp.example/CN=Configuration,DC=corp,DC=example", "ldap://DomainDnsZones.corp.example/DC=DomainDnsZones,DC=corp,DC=example",
+		"ldap://forestdnszones.corp.example/dc=forestdnszones,DC=corp,DC=example", "ldap://child.corp.example/DC=child,DC=corp,DC=example",
+		"ldap://other.corp.example/DC=other,DC=corp,DC=example", "ldap://child.corp.example:22/DC=child,DC=corp,DC=example", "nonsense",
+		"ldap://x.example/DC=x,CN=Configuration,DC=corp,DC=example",
+	}
+	if got := c.beyond(refs, &server{}); !slices.Equal(got, refs[4:]) {
+		t.Errorf("%q", got)
 	}
 }
 

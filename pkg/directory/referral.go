@@ -99,17 +99,33 @@ func (c *Client) listed(r reference) bool {
 // refers to them.
 var partitions = []string{"cn=configuration,", "dc=domaindnszones,", "dc=forestdnszones,"}
 
+// ofNobody reports whether it leads to where nobody is.
+func (r reference) ofNobody() bool {
+	base := strings.ToLower(r.base)
+	return slices.ContainsFunc(partitions, func(p string) bool { return strings.HasPrefix(base, p) })
+}
+
+// beyond are the references of a server that are not followed, although users
+// may lie there.
+func (c *Client) beyond(refs []string, from *server) (out []string) {
+	for _, text := range refs {
+		if r, err := parseReference(text, from); err != nil || !r.ofNobody() && !c.listed(r) {
+			out = append(out, text)
+		}
+	}
+	return out
+}
+
 // followed returns where to go on for the references of a server: those to
 // hosts that are listed. The others are ignored and, once a host, logged.
 func (c *Client) followed(refs []string, from *server, hop int) []reference {
 	var out []reference
 	for _, text := range refs {
 		r, err := parseReference(text, from)
-		lower := strings.ToLower(r.base)
 		switch {
 		case err != nil:
 			c.ignored(text, "a reference was ignored", "reason", err.Error(), "reference", clean(text))
-		case slices.ContainsFunc(partitions, func(p string) bool { return strings.HasPrefix(lower, p) }):
+		case r.ofNobody():
 		case !c.listed(r):
 			c.ignored(r.url, "a reference was ignored", "reason", "the host is not in LDAP_REFERRAL_HOSTS", "host", clean(r.url))
 		default:

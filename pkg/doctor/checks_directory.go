@@ -384,14 +384,6 @@ func probeDirectoryClock(ctx context.Context, e *Env) Outcome {
 	return o
 }
 
-// placeOf returns the host and, where it has one, the port of a reference.
-func placeOf(reference string) string {
-	if u, err := url.Parse(reference); err == nil {
-		return u.Host
-	}
-	return ""
-}
-
 // hostOf returns the host of a reference, or the whole of what is none.
 func hostOf(reference string) string {
 	if u, err := url.Parse(reference); err == nil && u.Host != "" {

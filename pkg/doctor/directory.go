@@ -35,7 +35,8 @@ type Directory struct {
 	// clear. The bind that finds out is that of a name that nobody has.
 	InClear func(context.Context, Server) (bool, error)
 	// Base searches the base DN, as the service account, and returns the
-	// continuation references that came with it, as URLs.
+	// references to other places that came with it, as URLs, where users may
+	// be and are not looked for.
 	Base func(context.Context) (references []string, err error)
 	// Users searches for users as the tenant does, and finds one of them by
 	// name as a login does.
