@@ -222,3 +222,18 @@ func TestAcceptGuidedYes(t *testing.T) {
 	p.sees("installed: connection sandbox")
 	p.leaves(exitOK)
 }
+
+// TestAcceptGuidedUntried leaves a directory alone that is not there yet.
+func TestAcceptGuidedUntried(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	p := d.sit("install", "--no-service", "--ca-file", d.cloud.CAFile(), "--skip", "directory,account", "--preset", "openldap")
+	p.asked("Ticket URL", d.cloud.Ticket())
+	p.asked("Directory URL", "ldaps://127.0.0.1:1")
+	p.asked("Service account", "cn=svc")
+	p.asked("Password of cn=svc", "secret")
+	p.asked("Base DN of the users", "dc=corp,dc=example")
+	p.asked("Install with these answers?", "y")
+	p.sees("installed: connection sandbox")
+	p.leaves(exitOK)
+}

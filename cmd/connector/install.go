@@ -20,8 +20,8 @@ func newInstallCommand(a *app) *cobra.Command {
 before it changes anything; then it does its steps, and undoes them if one
 fails. A check that blocks ends it with 3; one that warns is only shown. A
 second run changes nothing and says so. On a terminal it asks for what is
-missing; without one it ends with usage. With --output json each step is an
-event, one object a line.
+missing; without one it ends with usage (connector help unattended). With
+--output json each step is an event, one object a line.
 
 --skip and --waive take the ids of doctor's checks (connector doctor --list).
 time.tenant stands for the step check-clock, directory.bind for the step

@@ -33,7 +33,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	if err := errors.Join(o.settings(&c), a.proxyAnswer(o, &c)); err != nil {
 		return none, err
 	}
-	w := wizard{app: a, answers: o, home: h, config: &c, guided: a.asks(o), refused: map[attempt]bool{}}
+	w := wizard{app: a, answers: o, home: h, config: &c, guided: a.asks(o), untried: g.excuses(steppers["check-directory"]), refused: map[attempt]bool{}}
 	if err := w.complete(ctx); err != nil {
 		return none, err
 	}

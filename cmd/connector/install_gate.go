@@ -112,6 +112,11 @@ func (g *gate) over(plan install.Plan) install.Plan {
 		})
 }
 
+// excuses reports whether a check was skipped or waived by a flag.
+func (g *gate) excuses(id doctor.ID) bool {
+	return g.skipped[id] || slices.ContainsFunc(g.waivers, func(w doctor.Waiver) bool { return w.ID == id && w.Holds(time.Now()) })
+}
+
 // check asks doctor about the candidate.
 func (g *gate) check(ctx context.Context, c config.Config) error {
 	candidate := c // as it will be written

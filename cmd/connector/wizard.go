@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"ad-ldap-connector/pkg/config"
@@ -25,6 +26,7 @@ type wizard struct {
 	config  *config.Config
 	guided  bool // there is somebody to ask
 	asked   bool // and something was
+	untried bool // the directory is not to be asked whether the answers work
 	missing []string
 
 	ticket      tenant.Ticket
@@ -35,6 +37,8 @@ type wizard struct {
 	kind        string // of directory
 
 	refused map[attempt]bool // never to be tried again
+
+	resolver *net.Resolver // nil: the system's
 }
 
 // An attempt is a name and a password.

@@ -39,7 +39,7 @@ func (w *wizard) account(ctx context.Context) error {
 	}
 	for try := 1; ; try++ {
 		err := w.askAccount()
-		if err != nil {
+		if err != nil || w.untried {
 			return err
 		}
 		if err = w.admit(ctx); err == nil {

@@ -116,8 +116,8 @@ func (w *wizard) tryBase(ctx context.Context) (again bool, err error) {
 	if d.BaseDN == "" {
 		return true, errors.New("the base DN is empty")
 	}
-	if err := w.faultOf("LDAP_BASE"); err != nil {
-		return true, err
+	if err := w.faultOf("LDAP_BASE"); err != nil || w.untried {
+		return err != nil, err
 	}
 	var sample directory.Sample
 	err = w.inspect(ctx, func(ctx context.Context, i *directory.Inspector) error {

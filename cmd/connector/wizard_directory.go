@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -71,7 +70,7 @@ func (w *wizard) discovered(ctx context.Context) string {
 	for i, domain := range domains {
 		answers[i] = make(chan answer, 1)
 		go func() {
-			found, err := directory.Discover(ctx, net.DefaultResolver, domain)
+			found, err := directory.Discover(ctx, w.resolver, domain)
 			if err != nil {
 				w.log().Debug("look for the domain's servers", "domain", domain, "err", err)
 			}
@@ -104,6 +103,7 @@ func (w *wizard) offer(ctx context.Context, domain string, found []directory.Can
 	if err != nil {
 		return "srv://" + domain
 	}
+	o.Resolver = w.resolver
 	i := directory.Inspect(o)
 	defer func() { _ = i.Close() }() // nothing was sent
 	sites, err := i.Servers(ctx)
@@ -119,7 +119,7 @@ func (w *wizard) offer(ctx context.Context, domain string, found []directory.Can
 // reach makes sure that the directory can be spoken to, and that it is the right
 // one that speaks.
 func (w *wizard) reach(ctx context.Context) error {
-	if !w.guided {
+	if !w.guided || w.untried {
 		return nil
 	}
 	for try := 1; ; try++ {
