@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +29,10 @@ type Machine struct {
 	root   string // what is the same in all machines
 	dir    string // what this one changed
 	name   string
+	env    []string // what its programs find in their environment
 	nspawn *process
-	leader int // its first process, as seen from here
+	stdin  io.Closer // of what it runs; closed too when the test is killed
+	leader int       // its first process, as seen from here
 }
 
 // Boot starts a machine, which ends with the test. It has these packages of
@@ -44,37 +47,29 @@ func Boot(t testing.TB, packages ...string) *Machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &Machine{t: t, root: root, dir: t.TempDir(), name: fmt.Sprintf("connector-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)}
-	for _, name := range []string{"upper", "work", "root"} {
-		if err := os.Mkdir(filepath.Join(m.dir, name), 0o755); err != nil { //nolint:gosec // a machine's root is for all its users
-			t.Fatal(err)
-		}
-	}
+	m := newMachine(t, root)
 	t.Cleanup(m.end)
 	m.boot()
 	return m
 }
 
-// boot starts the machine and waits until systemd has started everything. Its
-// files are mounted where nobody else sees it, and so is what systemd-nspawn
-// notes of it, so that nothing remains even of a machine that was killed.
+// newMachine is a machine that is not started yet.
+func newMachine(t testing.TB, root string) *Machine {
+	t.Helper()
+	m := &Machine{t: t, root: root, dir: t.TempDir(), name: fmt.Sprintf("connector-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)}
+	m.env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}
+	for _, name := range []string{"upper", "work", "root"} {
+		if err := os.Mkdir(filepath.Join(m.dir, name), 0o755); err != nil { //nolint:gosec // a machine's root is for all its users
+			t.Fatal(err)
+		}
+	}
+	return m
+}
+
+// boot starts the machine and waits until systemd has started everything.
 func (m *Machine) boot() {
 	m.t.Helper()
-	const script = `set -eu
-mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
-mkdir -p /run/systemd/nspawn
-mount -t tmpfs tmpfs /run/systemd/nspawn
-exec "$4" --quiet --boot --register=no --keep-unit --private-network --directory="$2/root" --machine="$3" \
-	--console=read-only --link-journal=no -- systemd.log_color=no`
-	m.nspawn = startCommand(m.t, exec.Command(unsharePath, "--mount", "/bin/sh", "-c", script, "sh", m.root, m.dir, m.name, nspawnPath))
-	m.leader = 0
-	Eventually(m.t, "the machine to boot", func() bool {
-		if m.nspawn.ended() {
-			m.t.Fatalf("the machine ended while it booted:\n%s", m.nspawn.said)
-		}
-		if m.leader = firstOf(m.nspawn.cmd.Process.Pid); m.leader == 0 {
-			return false
-		}
+	m.spawn(func() bool {
 		out, err := m.Try("systemctl", "is-system-running")
 		state := strings.TrimSpace(out)
 		if state == "degraded" {
@@ -82,6 +77,34 @@ exec "$4" --quiet --boot --register=no --keep-unit --private-network --directory
 			m.t.Fatalf("the machine booted, but not all of it: %s", failed)
 		}
 		return err == nil && state == "running"
+	}, "--boot", "--console=read-only", "--link-journal=no", "--", "systemd.log_color=no")
+}
+
+// spawn starts the machine's first process, and waits until the machine is up.
+// Its files are mounted where nobody else sees it, and so is what systemd-nspawn
+// notes of it, so that nothing remains even of a machine that was killed.
+func (m *Machine) spawn(up func() bool, args ...string) {
+	m.t.Helper()
+	const script = `set -eu
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs tmpfs /run/systemd/nspawn
+dir=$2 name=$3 nspawn=$4
+shift 4
+exec "$nspawn" --quiet --register=no --keep-unit --private-network --directory="$dir/root" --machine="$name" "$@"`
+	cmd := exec.Command(unsharePath, append([]string{"--mount", "/bin/sh", "-c", script, "sh", m.root, m.dir, m.name, nspawnPath}, args...)...)
+	var err error
+	if m.stdin, err = cmd.StdinPipe(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.nspawn = startCommand(m.t, cmd)
+	m.leader = 0
+	Eventually(m.t, "the machine to boot", func() bool {
+		if m.nspawn.ended() {
+			m.t.Fatalf("the machine ended while it booted:\n%s", m.nspawn.said)
+		}
+		m.leader = firstOf(m.nspawn.cmd.Process.Pid)
+		return m.leader != 0 && up()
 	})
 }
 
@@ -109,7 +132,7 @@ func firstOf(pid int) int {
 func (m *Machine) inside(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, nsenterPath, append([]string{"--target", strconv.Itoa(m.leader),
 		"--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd", "--"}, args...)...)
-	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}
+	cmd.Env = m.env
 	cmd.WaitDelay = time.Second
 	return cmd
 }

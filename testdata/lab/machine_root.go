@@ -25,6 +25,38 @@ func machineRoot(t testing.TB, more []string) (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
+	packages := strings.Join(append([]string{machinePackages}, more...), ",")
+	sum := sha256.Sum256(fmt.Append(nil, release, packages))
+	return keptRoot(t, fmt.Sprintf("rootfs-%s-%x", release, sum[:4]), "rootfs-*", func(ctx context.Context, half string) error {
+		return bootstrap(ctx, half, release, mirror, packages)
+	})
+}
+
+// bootstrap unpacks a release of Debian's with more packages than the least, and
+// without the files that the last arguments say.
+func bootstrap(ctx context.Context, dir, release, mirror, packages string, without ...string) error {
+	args := []string{"--quiet", "--variant=minbase", "--include=" + packages, "--dpkgopt=force-unsafe-io"}
+	for _, path := range append([]string{"/usr/share/man/*", "/usr/share/doc/*"}, without...) {
+		args = append(args, "--dpkgopt=path-exclude="+path)
+	}
+	return toEnd(exec.CommandContext(ctx, mmdebstrapPath, append(args, release, dir, "deb "+mirror+" "+release+" main")...))
+}
+
+// toEnd runs a program that ends with this process.
+func toEnd(cmd *exec.Cmd) error {
+	runtime.LockOSThread() // see tie
+	defer runtime.UnlockOSThread()
+	tie(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, out)
+	}
+	return nil
+}
+
+// keptRoot returns a file system that is in the cache by this name, and that fill
+// makes where there is none. Those of the same kind that nobody has used for
+// long are dropped then.
+func keptRoot(t testing.TB, name, kind string, fill func(ctx context.Context, half string) error) (dir string, err error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return "", err
@@ -32,9 +64,7 @@ func machineRoot(t testing.TB, more []string) (dir string, err error) {
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return "", err
 	}
-	packages := strings.Join(append([]string{machinePackages}, more...), ",")
-	sum := sha256.Sum256(fmt.Append(nil, release, packages))
-	dir = filepath.Join(cache, fmt.Sprintf("rootfs-%s-%x", release, sum[:4]))
+	dir = filepath.Join(cache, name)
 	unlock, err := lockFile(dir+".lock", true)
 	if err != nil {
 		return "", err
@@ -52,16 +82,10 @@ func machineRoot(t testing.TB, more []string) (dir string, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	runtime.LockOSThread() // see tie
-	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, mmdebstrapPath, "--quiet", "--variant=minbase", "--include="+packages,
-		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=force-unsafe-io",
-		release, half, "deb "+mirror+" "+release+" main")
-	tie(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("make a machine of %s: %w\n%s", release, err, out)
+	if err := fill(ctx, half); err != nil {
+		return "", fmt.Errorf("make %s: %w", dir, err)
 	}
-	dropTemplates(cache, "rootfs-*", now.AddDate(0, 0, -14))
+	dropTemplates(cache, kind, now.AddDate(0, 0, -14))
 	return dir, os.Rename(half, dir)
 }
 
