@@ -4,29 +4,61 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
-	"unsafe"
+	"strings"
 
 	"golang.org/x/sys/windows"
 )
 
-// modify is what the service may do in its folders: everything but change who
-// else may.
-const modify = windows.FILE_GENERIC_READ | windows.FILE_GENERIC_WRITE | windows.FILE_GENERIC_EXECUTE | windows.DELETE
+// A guard is a folder whose access list is to let the account in.
+type guard struct {
+	dir string
+	// list is the whole list as it is to be, or "": what is there, and the
+	// account besides.
+	list string
+}
+
+// guards are the folders of u, in the order in which they are seen to. The
+// program's folder comes first: once the account may write to the home, it must
+// not find a folder there that is led elsewhere in the meantime.
+func (u Unit) guards() []guard {
+	var all []guard
+	bin := filepath.Dir(u.Program)
+	if below, err := filepath.Rel(u.Home, bin); err == nil && filepath.IsLocal(below) && below != "." {
+		all = append(all, guard{bin, programList(u.Name)})
+	}
+	for _, dir := range append([]string{u.Home}, u.Writable...) {
+		all = append(all, guard{dir: dir})
+	}
+	return all
+}
+
+// programList keeps the account from changing the program that it runs, and an
+// administrator too: nothing is inherited from the home.
+func programList(name string) string {
+	return "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + fmt.Sprintf("(A;OICI;0x%x;;;%s)", execute, accountSID(name))
+}
+
+const (
+	// modify is what the service may do in its folders: everything but change
+	// who else may.
+	modify = windows.FILE_GENERIC_READ | windows.FILE_GENERIC_WRITE | windows.FILE_GENERIC_EXECUTE | windows.DELETE
+	// execute is what it may do with its program.
+	execute = windows.FILE_GENERIC_READ | windows.FILE_GENERIC_EXECUTE
+)
 
 func entrust(ctx context.Context, u Unit) (Change, error) {
-	sid, _, _, err := windows.LookupSID("", `NT SERVICE\`+u.Name)
-	if err != nil {
-		return Change{}, fmt.Errorf("look for the account of the service %s: %w", u.Name, err)
-	}
 	var undo []func() error
-	for _, dir := range append([]string{u.Home}, u.Writable...) {
-		back, failed := admit(dir, sid)
+	var err error
+	for _, g := range u.guards() {
+		back, failed := g.set(u.Name)
 		if back != nil {
 			undo = append(undo, back)
 		}
 		if err = errors.Join(failed, ctx.Err()); err != nil {
-			err = fmt.Errorf("let the service %s into %s: %w", u.Name, dir, denied(err))
+			err = fmt.Errorf("let the service %s into %s: %w", u.Name, g.dir, denied(err))
 			break
 		}
 	}
@@ -43,30 +75,64 @@ func entrust(ctx context.Context, u Unit) (Change, error) {
 }
 
 func entrusted(_ context.Context, u Unit) (bool, error) {
-	sid, _, _, err := windows.LookupSID("", `NT SERVICE\`+u.Name)
-	if err != nil {
-		return false, nil //nolint:nilerr // the account comes with the service
-	}
-	for _, dir := range append([]string{u.Home}, u.Writable...) {
-		info, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
-		if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND) {
+	for _, g := range u.guards() {
+		now, err := windows.GetNamedSecurityInfo(g.dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+		if gone(err) {
 			return false, nil
 		}
 		if err != nil {
-			return false, err
+			return false, fmt.Errorf("look who may use %s: %w", g.dir, denied(err))
 		}
-		list, _, err := info.DACL()
-		if err != nil || !admitted(list, sid) {
+		if so, err := g.holds(now, u.Name); !so || err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// admit adds an account to those that may use a folder, and what is or will be
-// in it. Whoever may do so already keeps that right.
-func admit(dir string, sid *windows.SID) (back func() error, err error) {
-	before, err := windows.GetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+// holds reports whether a folder's list is as it is to be.
+func (g guard) holds(now *windows.SECURITY_DESCRIPTOR, name string) (bool, error) {
+	if g.list != "" {
+		control, _, err := now.Control()
+		if err != nil || control&windows.SE_DACL_PROTECTED == 0 {
+			return false, err
+		}
+		wanted, err := windows.SecurityDescriptorFromString("D:P" + g.list)
+		return err == nil && entries(now) == entries(wanted), err
+	}
+	sid, err := windows.StringToSid(accountSID(name))
+	if err != nil {
+		return false, err
+	}
+	list, _, err := now.DACL()
+	return err == nil && admitted(list, sid), err
+}
+
+// entries are those of a list, as text: "D:PAI(A;...)" without what comes before
+// the first of them.
+func entries(d *windows.SECURITY_DESCRIPTOR) string {
+	text := d.String()
+	return text[max(0, strings.IndexByte(text, '(')):]
+}
+
+// set makes a folder's list as it is to be. There is no way back where there is
+// nothing to do.
+func (g guard) set(name string) (back func() error, err error) {
+	info, err := os.Lstat(g.dir)
+	if err == nil && !info.IsDir() { // a junction would lead to a folder of somebody else's
+		err = errors.New("it is no folder")
+	}
+	if err != nil {
+		return nil, err
+	}
+	before, err := windows.GetNamedSecurityInfo(g.dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION)
+	if err != nil {
+		return nil, err
+	}
+	if so, err := g.holds(before, name); so || err != nil {
+		return nil, err
+	}
+	control, _, err := before.Control()
 	if err != nil {
 		return nil, err
 	}
@@ -74,48 +140,40 @@ func admit(dir string, sid *windows.SID) (back func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if admitted(old, sid) {
-		return nil, nil
+	back = func() error {
+		if err := setList(g.dir, old, control&windows.SE_DACL_PROTECTED != 0); !gone(err) {
+			return err
+		}
+		return nil
 	}
-	list, err := windows.ACLFromEntries([]windows.EXPLICIT_ACCESS{{
-		AccessPermissions: modify,
-		AccessMode:        windows.GRANT_ACCESS,
-		Inheritance:       windows.SUB_CONTAINERS_AND_OBJECTS_INHERIT,
-		Trustee: windows.TRUSTEE{
-			TrusteeForm: windows.TRUSTEE_IS_SID, TrusteeType: windows.TRUSTEE_IS_UNKNOWN,
-			TrusteeValue: windows.TrusteeValueFromSID(sid),
-		},
-	}}, old)
+	if g.list == "" {
+		list, err := admitting(old, name)
+		if err != nil {
+			return nil, err
+		}
+		return back, setList(g.dir, list, control&windows.SE_DACL_PROTECTED != 0)
+	}
+	wanted, err := windows.SecurityDescriptorFromString("D:P" + g.list)
 	if err != nil {
 		return nil, err
 	}
-	set := func(list *windows.ACL) error {
-		return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION, nil, nil, list, nil)
+	list, _, err := wanted.DACL()
+	if err != nil {
+		return nil, err
 	}
-	return func() error {
-		err := set(old)
-		if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND) {
-			return nil
-		}
-		return err
-	}, set(list)
+	return back, setList(g.dir, list, true)
 }
 
-// admitted reports whether a list gives an account all that it is to have.
-func admitted(list *windows.ACL, sid *windows.SID) bool {
-	if list == nil { // everybody may do everything
-		return false
+// setList gives a folder an access list, and what is in it the part that it
+// inherits. One that is not protected inherits from above as well.
+func setList(dir string, list *windows.ACL, protected bool) error {
+	what := windows.SECURITY_INFORMATION(windows.DACL_SECURITY_INFORMATION | windows.UNPROTECTED_DACL_SECURITY_INFORMATION)
+	if protected {
+		what = windows.DACL_SECURITY_INFORMATION | windows.PROTECTED_DACL_SECURITY_INFORMATION
 	}
-	for i := range uint32(list.AceCount) {
-		var ace *windows.ACCESS_ALLOWED_ACE
-		if windows.GetAce(list, i, &ace) != nil || ace.Header.AceType != windows.ACCESS_ALLOWED_ACE_TYPE {
-			continue
-		}
-		who := (*windows.SID)(unsafe.Pointer(&ace.SidStart)) //nolint:gosec // so the system lays an entry out
-		const inherited = windows.OBJECT_INHERIT_ACE | windows.CONTAINER_INHERIT_ACE
-		if who.Equals(sid) && ace.Mask&modify == modify && ace.Header.AceFlags&inherited == inherited {
-			return true
-		}
-	}
-	return false
+	return windows.SetNamedSecurityInfo(dir, windows.SE_FILE_OBJECT, what, nil, nil, list, nil)
+}
+
+func gone(err error) bool {
+	return errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND)
 }

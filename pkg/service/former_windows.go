@@ -95,7 +95,13 @@ func retired(ctx context.Context, f Former, ours string) (bool, error) {
 // config2 is what the Service Control Manager has of a service, whoever
 // registered it.
 func config2(name string) (c mgr.Config, err error) {
-	err = with(name, windows.SERVICE_QUERY_CONFIG, func(s *mgr.Service) error { c, err = s.Config(); return err })
+	err = with(name, windows.SERVICE_QUERY_CONFIG, func(s *mgr.Service) error {
+		r, err := readRecord(s)
+		if err == nil {
+			c = r.Config
+		}
+		return err
+	})
 	return c, err
 }
 
@@ -112,16 +118,17 @@ func retire(ctx context.Context, f Former, ours string) error {
 		return err
 	}
 	err := with(f.Name, windows.SERVICE_CHANGE_CONFIG|windows.SERVICE_QUERY_CONFIG, func(s *mgr.Service) error {
-		c, err := s.Config()
+		r, err := readRecord(s)
 		if err != nil {
 			return err
 		}
+		c := r.Config
 		if f.Name == ours {
 			c.Description = strings.TrimSpace(c.Description + " " + registered)
 		} else {
 			c.StartType = mgr.StartDisabled
 		}
-		return s.UpdateConfig(c)
+		return configure(s, c)
 	})
 	if err != nil && !errors.Is(err, ErrNotRegistered) {
 		return failed("retire", f.Name, err)
@@ -140,8 +147,8 @@ func restore(ctx context.Context, f Former) error {
 	case missing:
 		err = f.create()
 	default:
-		err = with(f.Name, windows.SERVICE_CHANGE_CONFIG|windows.SERVICE_QUERY_CONFIG|windows.SERVICE_START, func(s *mgr.Service) error {
-			return errors.Join(s.UpdateConfig(f.config()), s.ResetRecoveryActions())
+		err = with(f.Name, changing, func(s *mgr.Service) error {
+			return errors.Join(configure(s, f.config()), kept(s.ResetRecoveryActions()))
 		})
 	}
 	if err == nil {
@@ -162,12 +169,14 @@ func (f Former) create() error {
 		return fmt.Errorf("open the Service Control Manager: %w", err)
 	}
 	defer func() { _ = manager.Disconnect() }() // nothing is kept back until then
-	s, err := manager.CreateService(f.Name, f.text("ImagePath"), f.config())
+	c := f.config()
+	c.SidType, c.DelayedAutoStart = windows.SERVICE_SID_TYPE_NONE, false // configure sees to them
+	s, err := manager.CreateService(f.Name, f.text("ImagePath"), c)
 	if err != nil {
 		return err
 	}
 	// CreateService quotes the path, which is a command line here.
-	return errors.Join(s.UpdateConfig(f.config()), s.Close())
+	return errors.Join(configure(s, f.config()), s.Close())
 }
 
 // config is the service as it was kept. The password of its account is not

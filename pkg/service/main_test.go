@@ -27,6 +27,9 @@ func TestMain(m *testing.M) {
 
 var roles = map[string]func(args []string) error{
 	"agent": agent,
+	"ends": func([]string) error { // before it is ready
+		return Run(context.Background(), "ends", func(context.Context, *Notifier) error { return errors.New("it ends") })
+	},
 	"register": func(args []string) error {
 		return withUnit(args, func(ctx context.Context, m Manager, u Unit) error {
 			if _, err := EnsureUser(ctx, u.User); err != nil {

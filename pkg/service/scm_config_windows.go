@@ -3,12 +3,10 @@ package service
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
-	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
@@ -25,78 +23,81 @@ const registered = "(Registered by the connector.)"
 
 const quiet = 24 * 60 * 60 // seconds
 
-// config is u as the Service Control Manager has it. The account is one that
-// the system makes for this service alone, without a password.
-func config(u Unit) mgr.Config {
-	words := []string{windows.EscapeArg(u.Program)}
-	for _, arg := range u.Args {
-		words = append(words, windows.EscapeArg(arg))
-	}
-	return mgr.Config{
-		ServiceType:      windows.SERVICE_WIN32_OWN_PROCESS,
-		StartType:        mgr.StartAutomatic,
-		DelayedAutoStart: true,
-		ErrorControl:     mgr.ErrorNormal,
-		BinaryPathName:   strings.Join(words, " "),
-		ServiceStartName: `NT SERVICE\` + u.Name,
-		DisplayName:      u.Name,
-		Description:      u.Description + " " + registered,
-		SidType:          windows.SERVICE_SID_TYPE_UNRESTRICTED,
-	}
-}
-
+// create registers the least of u, and whose it is.
 func create(u Unit) error {
 	manager, err := mgr.Connect()
 	if err != nil {
 		return fmt.Errorf("open the Service Control Manager: %w", err)
 	}
 	defer func() { _ = manager.Disconnect() }() // nothing is kept back until then
-	s, err := manager.CreateService(u.Name, u.Program, config(u), u.Args...)
+	c := recordOf(u).Config
+	c.SidType, c.DelayedAutoStart = windows.SERVICE_SID_TYPE_NONE, false // put sees to them
+	s, err := manager.CreateService(u.Name, u.Program, c, u.Args...)
 	if err != nil {
 		return err
 	}
 	return s.Close()
 }
 
-func put(name string, c mgr.Config, actions []mgr.RecoveryAction) error {
-	// A service that is to be restarted needs SERVICE_START as well.
-	const rights = windows.SERVICE_CHANGE_CONFIG | windows.SERVICE_QUERY_CONFIG | windows.SERVICE_START
-	return with(name, rights, func(s *mgr.Service) error {
-		if err := s.UpdateConfig(c); err != nil {
+// put gives a service what r says, as far as the manager keeps that.
+func put(name string, r *record) error {
+	return with(name, changing, func(s *mgr.Service) error {
+		if err := configure(s, r.Config); err != nil {
 			return err
 		}
-		if len(actions) == 0 { // somebody took them away
-			return s.ResetRecoveryActions()
+		if len(r.recovery) == 0 { // somebody took them away
+			return kept(s.ResetRecoveryActions())
 		}
-		if err := s.SetRecoveryActions(actions, quiet); err != nil {
+		if err := kept(s.SetRecoveryActions(r.recovery, r.reset)); err != nil {
 			return err
 		}
-		return s.SetRecoveryActionsOnNonCrashFailures(true)
+		return kept(s.SetRecoveryActionsOnNonCrashFailures(r.always))
 	})
 }
 
-// eventSources is where the sources of the event log's Application log are.
-const eventSources = `SYSTEM\CurrentControlSet\Services\EventLog\Application\`
+// changing are the rights that it takes. One that is to be restarted needs
+// SERVICE_START as well.
+const changing = windows.SERVICE_CHANGE_CONFIG | windows.SERVICE_QUERY_CONFIG | windows.SERVICE_START
 
-func hasEvents(name string) bool {
-	key, err := registry.OpenKey(registry.LOCAL_MACHINE, eventSources+name, registry.QUERY_VALUE)
-	if err != nil {
-		return false
-	}
-	_ = key.Close() // it was only read
-	return true
-}
-
-// starts reports whether a service starts with the system. It asks for less
-// than Config does, and so works where not all of that can be asked for.
-func starts(s *mgr.Service) (bool, error) {
-	size := uint32(1024)
-	for {
-		b := make([]byte, size)
-		c := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0])) //nolint:gosec // so the system returns it
-		err := windows.QueryServiceConfig(s.Handle, c, size, &size)
-		if !errors.Is(err, windows.ERROR_INSUFFICIENT_BUFFER) || int(size) <= len(b) {
-			return err == nil && c.StartType == mgr.StartAutomatic, err
+// configure is mgr.Service.UpdateConfig, for a manager that may not keep all.
+func configure(s *mgr.Service, c mgr.Config) error {
+	var texts [4]*uint16
+	for i, text := range []string{c.BinaryPathName, c.ServiceStartName, c.DisplayName, c.Description} {
+		if text == "" && i < 3 { // it stays as it is
+			continue
+		}
+		var err error
+		if texts[i], err = windows.UTF16PtrFromString(text); err != nil {
+			return err
 		}
 	}
+	err := windows.ChangeServiceConfig(s.Handle, c.ServiceType, c.StartType, c.ErrorControl, texts[0], nil, nil, nil, texts[1], nil, texts[2])
+	if err != nil {
+		return err
+	}
+	delayed := uint32(0)
+	if c.DelayedAutoStart {
+		delayed = 1
+	}
+	for _, info := range []struct {
+		level uint32
+		value unsafe.Pointer
+	}{
+		{windows.SERVICE_CONFIG_DESCRIPTION, unsafe.Pointer(&windows.SERVICE_DESCRIPTION{Description: texts[3]})},
+		{windows.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, unsafe.Pointer(&delayed)},
+		{windows.SERVICE_CONFIG_SERVICE_SID_INFO, unsafe.Pointer(&c.SidType)},
+	} {
+		if err := kept(windows.ChangeServiceConfig2(s.Handle, info.level, (*byte)(info.value))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kept passes over that a manager does not keep what it was told.
+func kept(err error) error {
+	if errors.Is(err, windows.ERROR_INVALID_LEVEL) {
+		return nil
+	}
+	return err
 }

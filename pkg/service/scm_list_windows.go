@@ -30,11 +30,11 @@ func (scm) List(ctx context.Context) ([]Registration, error) {
 		if !strings.HasPrefix(name, systemName("")) {
 			continue
 		}
-		c, _, err := current(name)
-		if err != nil || c == nil {
+		r, err := current(name)
+		if err != nil || r == nil {
 			continue // a foreign one, or one that is gone by now
 		}
-		list = append(list, parseCommand(name, c.BinaryPathName))
+		list = append(list, parseCommand(name, r.BinaryPathName))
 	}
 	return list, nil
 }

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/windows"
 	"golang.org/x/sys/windows/svc"
-	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
 )
 
@@ -68,26 +66,21 @@ func failed(doing, name string, err error) error {
 
 // current returns what is registered, nil if nothing is. What the connector did
 // not register is a *ForeignError.
-func current(name string) (*mgr.Config, []mgr.RecoveryAction, error) {
-	var c mgr.Config
-	var actions []mgr.RecoveryAction
+func current(name string) (*record, error) {
+	var r *record
 	err := with(name, windows.SERVICE_QUERY_CONFIG, func(s *mgr.Service) (err error) {
-		if c, err = s.Config(); err != nil {
-			return err
+		if r, err = readRecord(s); err == nil && !strings.HasSuffix(r.Description, registered) {
+			err = &ForeignError{Name: name, Where: r.BinaryPathName}
 		}
-		if !strings.HasSuffix(c.Description, registered) {
-			return &ForeignError{Name: name, Where: c.BinaryPathName}
-		}
-		actions, err = s.RecoveryActions()
 		return err
 	})
 	if errors.Is(err, ErrNotRegistered) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &c, actions, nil
+	return r, nil
 }
 
 func (scm) Registered(_ context.Context, u Unit) (bool, error) {
@@ -97,41 +90,38 @@ func (scm) Registered(_ context.Context, u Unit) (bool, error) {
 	if u.Environment != "" {
 		return false, fmt.Errorf("register %q: Windows services read no environment from a file", u.Name)
 	}
-	c, actions, err := current(u.Name)
-	if err != nil || c == nil {
+	r, err := current(u.Name)
+	if err != nil || r == nil {
 		return false, err
 	}
-	w := config(u)
-	return c.BinaryPathName == w.BinaryPathName && strings.EqualFold(c.ServiceStartName, w.ServiceStartName) &&
-		c.StartType == w.StartType && c.DelayedAutoStart == w.DelayedAutoStart && c.DisplayName == w.DisplayName &&
-		c.Description == w.Description && c.SidType == w.SidType && slices.Equal(actions, recovery) && hasEvents(u.Name), nil
+	known, _, err := eventSource(u.Name)
+	return known && r.is(recordOf(u)), err
 }
 
 func (m scm) Register(ctx context.Context, u Unit) (Change, error) {
 	if same, err := m.Registered(ctx, u); same || err != nil {
 		return Change{}, err
 	}
-	before, actions, err := current(u.Name)
+	before, err := current(u.Name)
 	if err != nil {
 		return Change{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return Change{}, failed("register", u.Name, err)
 	}
-	c := Change{undo: func(ctx context.Context) error {
-		if before == nil {
-			return m.Remove(ctx, u.Name)
-		}
-		return put(u.Name, *before, actions)
-	}}
+	known, _, err := eventSource(u.Name)
+	if err != nil {
+		return Change{}, failed("register", u.Name, err)
+	}
+	c := Change{undo: func(ctx context.Context) error { return m.putBack(ctx, u.Name, before, known) }}
 	if before == nil {
 		err = create(u)
 	}
 	if err == nil {
-		err = put(u.Name, config(u), recovery)
+		err = put(u.Name, recordOf(u))
 	}
-	if err == nil && !hasEvents(u.Name) {
-		err = eventlog.InstallAsEventCreate(u.Name, eventlog.Info|eventlog.Warning|eventlog.Error)
+	if err == nil {
+		err = addEvents(u.Name)
 	}
 	if err != nil {
 		return c, failed("register", u.Name, err)
@@ -139,31 +129,53 @@ func (m scm) Register(ctx context.Context, u Unit) (Change, error) {
 	return c, nil
 }
 
-func (m scm) Remove(ctx context.Context, name string) error {
-	c, _, err := current(name)
+// putBack is the way back from Register. The source of the event log stays if it
+// was there before.
+func (m scm) putBack(ctx context.Context, name string, before *record, events bool) error {
+	var err error
+	if before != nil {
+		err = put(name, before)
+	} else {
+		err = m.drop(ctx, name)
+	}
+	if !events {
+		err = errors.Join(err, removeEvents(name))
+	}
 	if err != nil {
+		return failed("put back", name, err)
+	}
+	return nil
+}
+
+func (m scm) Remove(ctx context.Context, name string) error {
+	if err := m.drop(ctx, name); err != nil {
 		return err
 	}
-	if c != nil {
-		if err := m.Stop(ctx, name); err != nil {
-			return err
-		}
-		if err := with(name, windows.DELETE, (*mgr.Service).Delete); err != nil && !errors.Is(err, ErrNotRegistered) {
-			return failed("remove", name, err)
-		}
-		// It is gone once the last program that looks at it has closed it.
-		err := eventually(ctx, func() (bool, error) {
-			err := with(name, windows.SERVICE_QUERY_STATUS, func(*mgr.Service) error { return nil })
-			return errors.Is(err, ErrNotRegistered), nil
-		})
-		if err != nil {
-			return failed("remove", name, fmt.Errorf("wait until nobody looks at it: %w", err))
-		}
+	if err := removeEvents(name); err != nil {
+		return failed("remove", name, err)
 	}
-	if hasEvents(name) {
-		if err := eventlog.Remove(name); err != nil {
-			return failed("remove", name, fmt.Errorf("take its source from the event log: %w", err))
-		}
+	return nil
+}
+
+// drop is Remove, but for the event log.
+func (m scm) drop(ctx context.Context, name string) error {
+	if r, err := current(name); err != nil || r == nil {
+		return err
+	}
+	if err := m.Stop(ctx, name); err != nil {
+		return err
+	}
+	err := with(name, windows.DELETE, (*mgr.Service).Delete)
+	if err != nil && !errors.Is(err, ErrNotRegistered) && !errors.Is(err, windows.ERROR_SERVICE_MARKED_FOR_DELETE) {
+		return failed("remove", name, err)
+	}
+	// It is gone once the last program that looks at it has closed it.
+	err = eventually(ctx, func() (bool, error) {
+		err := with(name, windows.SERVICE_QUERY_STATUS, func(*mgr.Service) error { return nil })
+		return errors.Is(err, ErrNotRegistered), nil
+	})
+	if err != nil {
+		return failed("remove", name, fmt.Errorf("wait until nobody looks at it: %w", err))
 	}
 	return nil
 }
@@ -226,7 +238,8 @@ func (scm) Status(_ context.Context, name string) (Status, error) {
 		default:
 			st.State, st.Detail = Stopped, ended(q)
 		}
-		st.Enabled, err = starts(s)
+		c, err := basics(s)
+		st.Enabled = c.StartType == mgr.StartAutomatic
 		return err
 	})
 	if errors.Is(err, ErrNotRegistered) {
