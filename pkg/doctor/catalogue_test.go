@@ -54,6 +54,7 @@ func TestCatalogue(t *testing.T) {
 func TestNothingGiven(t *testing.T) {
 	for _, os := range []string{"linux", "windows", "darwin"} {
 		for _, f := range Run(t.Context(), &Env{OS: os}, Checks, nil, nil).Findings {
+			outcomes.note(f.Check.ID, f.Status)
 			if f.Status != Skipped || f.Detail == "" {
 				t.Errorf("%s, %s: %s %q", os, f.Check.ID, f.Status, f.Detail)
 			}

@@ -32,6 +32,7 @@ func try(t *testing.T, trials []trial) {
 				t.Fatal(err)
 			}
 			f := Run(t.Context(), &tt.env, []Check{*c}, nil, nil).Findings[0]
+			outcomes.note(tt.check, f.Status)
 			text := fmt.Sprintf("%s | %s | %s | %s | %s", f.Observed, f.Required, f.Detail, f.Remedy, f.Command)
 			if f.Status != tt.status || !strings.Contains(text, tt.says) {
 				t.Errorf("%s: %s; want %s and %q", f.Status, text, tt.status, tt.says)
