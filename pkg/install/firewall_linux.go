@@ -2,6 +2,8 @@ package install
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -40,7 +42,8 @@ func ufwEnabled(conf string) (on bool) {
 // the firewalls above: "nftables", "iptables" or "".
 func bareFilter(ctx context.Context) string {
 	if program, err := exec.LookPath("nft"); err == nil {
-		if out, err := runTool(program)(ctx, "list", "chains"); err == nil && strings.Contains(out, "hook input") {
+		out, err := runTool(program)(ctx, "--json", "--terse", "list", "ruleset")
+		if err == nil && nftFilters([]byte(out)) || errors.Is(err, errTooLong) {
 			return "nftables"
 		}
 	}
@@ -48,4 +51,32 @@ func bareFilter(ctx context.Context) string {
 		return "iptables"
 	}
 	return ""
+}
+
+// nftFilters reads what nft lists (libnftables-json(5)), for whether packets
+// that come in meet a rule, or are dropped without one. A chain that lets all
+// through is what iptables leaves behind when it is asked for its rules.
+func nftFilters(listing []byte) bool {
+	type named struct{ Family, Table, Name, Chain, Hook, Policy string }
+	var ruleset struct {
+		Nftables []struct{ Chain, Rule *named }
+	}
+	if json.Unmarshal(listing, &ruleset) != nil {
+		return false
+	}
+	entered := map[[3]string]bool{} // the chains that packets come to first
+	for _, o := range ruleset.Nftables {
+		if c := o.Chain; c != nil && c.Hook == "input" {
+			if c.Policy == "drop" {
+				return true
+			}
+			entered[[3]string{c.Family, c.Table, c.Name}] = true
+		}
+	}
+	for _, o := range ruleset.Nftables {
+		if r := o.Rule; r != nil && entered[[3]string{r.Family, r.Table, r.Chain}] {
+			return true
+		}
+	}
+	return false
 }

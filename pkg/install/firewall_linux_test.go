@@ -40,7 +40,7 @@ ip -n neighbour addr add 10.9.0.2/24 dev there && ip -n neighbour link set there
 	for _, firewall := range []struct{ name, begin, end string }{
 		{"firewalld", "systemctl start firewalld", "systemctl stop firewalld"},
 		{"ufw", "ufw --force enable", "ufw --force disable"},
-		{"none", "nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; policy accept; }'", "nft flush ruleset"},
+		{"none", "nft add table inet t; nft add chain inet t in '{ type filter hook input priority 0; policy accept; }'; nft add rule inet t in tcp dport 22 accept", "nft flush ruleset"},
 	} {
 		t.Run(firewall.name, func(t *testing.T) {
 			if firewall.name != "firewalld" {
@@ -234,6 +234,7 @@ ufw allow in on eth0 to any port 4011
 func FuzzFirewallAnswers(f *testing.F) {
 	f.Add("public\n  services: ssh\n  ports: 1/tcp\n  rich rules: \n\trule x\n")
 	f.Add("ufw allow 4000/tcp comment 'x'\nENABLED=yes\n")
+	f.Add(`{"nftables":[{"chain":{"hook":"input","policy":"drop"}},{"rule":null}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, z := range parseZones(text) {
 			z.opens(Rule{Name: "x", Port: 4000}, z.ports)
@@ -244,6 +245,7 @@ func FuzzFirewallAnswers(f *testing.F) {
 			}
 		}
 		ufwEnabled(text)
+		nftFilters([]byte(text))
 	})
 }
 
@@ -253,6 +255,22 @@ func TestUFWEnabled(t *testing.T) {
 	} {
 		if ufwEnabled(conf) != want {
 			t.Errorf("%q", conf)
+		}
+	}
+}
+
+func TestNFTFilters(t *testing.T) {
+	const chain = `{"chain":{"family":"ip","table":"filter","name":"INPUT","handle":1,"type":"filter","hook":"input","prio":0,"policy":"accept"}}`
+	rule := func(chain string) string {
+		return `{"rule":{"family":"ip","table":"filter","chain":"` + chain + `","handle":4,"expr":[{"accept":null}]}}`
+	}
+	for listing, want := range map[string]bool{
+		"": false, "{": false, `{"nftables":[]}`: false, `{"nftables":[{"metainfo":{"version":"1.0.6"}},` + chain + `]}`: false,
+		`{"nftables":[` + chain + `,` + rule("INPUT") + `]}`: true, `{"nftables":[` + chain + `,` + rule("OUTPUT") + `]}`: false,
+		`{"nftables":[` + strings.Replace(chain, "accept", "drop", 1) + `]}`: true, `{"nftables":[` + strings.Replace(chain, "input", "forward", 1) + `,` + rule("INPUT") + `]}`: false,
+	} {
+		if got := nftFilters([]byte(listing)); got != want {
+			t.Errorf("%s: %t", listing, got)
 		}
 	}
 }
