@@ -65,9 +65,9 @@ func (h *Home) Logs() ([]string, error) {
 	if _, err := os.Lstat(h.Path(olderLogFile)); err == nil {
 		names = append(names, olderLogFile)
 	}
-	entries, err := os.ReadDir(h.Path(logsFolder))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return names, fmt.Errorf("look for logs in %s: %w", h.Path(logsFolder), cause(err))
+	entries, err := h.logEntries()
+	if err != nil {
+		return names, err
 	}
 	var own []string
 	for _, e := range entries {
@@ -85,12 +85,9 @@ func (h *Home) Logs() ([]string, error) {
 // aside, also compressed ones, in the order in which they were written, and then
 // LiveLog.
 func (h *Home) RunLogs() ([]string, error) {
-	entries, err := os.ReadDir(h.Path(logsFolder))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := h.logEntries()
 	if err != nil {
-		return nil, fmt.Errorf("look for logs in %s: %w", h.Path(logsFolder), cause(err))
+		return nil, err
 	}
 	type file struct {
 		name  string
@@ -129,4 +126,17 @@ func (h *Home) OpenLog(name string) (*os.File, error) {
 		return nil, fmt.Errorf("read %s: %w", h.Path(filepath.FromSlash(name)), cause(err))
 	}
 	return f, nil
+}
+
+// logEntries is what is in the folder of logs, if there is one.
+func (h *Home) logEntries() ([]fs.DirEntry, error) {
+	entries, err := os.ReadDir(h.Path(logsFolder))
+	if err == nil {
+		return entries, nil
+	}
+	// Of a file in its place Windows, too, says that there is no such folder.
+	if _, look := os.Lstat(h.Path(logsFolder)); errors.Is(look, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("look for logs in %s: %w", h.Path(logsFolder), cause(err))
 }
