@@ -14,10 +14,12 @@ import (
 
 // A guard is a folder whose access list is to let the account in.
 type guard struct {
-	dir string
-	// list is the whole list as it is to be, or "": what is there, and the
-	// account besides.
-	list string
+	dir  string
+	list string // the whole list as it is to be, or "": the account is added to it
+	// own makes a list that also has entries of the folders above, as that of the
+	// folder of programs lets every user read, one of the folder's own: without
+	// those entries, and with the system and the administrators.
+	own bool
 }
 
 // guards are the folders of u, in the order in which they are seen to. The
@@ -27,9 +29,10 @@ func (u Unit) guards() []guard {
 	var all []guard
 	bin := filepath.Dir(u.Program)
 	if below, err := filepath.Rel(u.Home, bin); err == nil && filepath.IsLocal(below) && below != "." {
-		all = append(all, guard{bin, programList(u.Name)})
+		all = append(all, guard{dir: bin, list: programList(u.Name), own: true})
 	}
-	for _, dir := range append([]string{u.Home}, u.Writable...) {
+	all = append(all, guard{dir: u.Home, own: true})
+	for _, dir := range u.Writable {
 		all = append(all, guard{dir: dir})
 	}
 	return all
@@ -38,8 +41,11 @@ func (u Unit) guards() []guard {
 // programList keeps the account from changing the program that it runs, and an
 // administrator too: nothing is inherited from the home.
 func programList(name string) string {
-	return "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)" + fmt.Sprintf("(A;OICI;0x%x;;;%s)", execute, accountSID(name))
+	return keepers + fmt.Sprintf("(A;OICI;0x%x;;;%s)", execute, accountSID(name))
 }
+
+// keepers are the system and the administrators, who may do everything.
+const keepers = "(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 
 const (
 	// modify is what the service may do in its folders: everything but change
@@ -92,11 +98,11 @@ func entrusted(_ context.Context, u Unit) (bool, error) {
 
 // holds reports whether a folder's list is as it is to be.
 func (g guard) holds(now *windows.SECURITY_DESCRIPTOR, name string) (bool, error) {
+	control, _, err := now.Control()
+	if err != nil || g.own && control&windows.SE_DACL_PROTECTED == 0 {
+		return false, err
+	}
 	if g.list != "" {
-		control, _, err := now.Control()
-		if err != nil || control&windows.SE_DACL_PROTECTED == 0 {
-			return false, err
-		}
 		wanted, err := windows.SecurityDescriptorFromString("D:P" + g.list)
 		return err == nil && entries(now) == entries(wanted), err
 	}
@@ -140,28 +146,50 @@ func (g guard) set(name string) (back func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
+	protected := control&windows.SE_DACL_PROTECTED != 0
 	back = func() error {
-		if err := setList(g.dir, old, control&windows.SE_DACL_PROTECTED != 0); !gone(err) {
+		if err := setList(g.dir, old, protected); !gone(err) {
 			return err
 		}
 		return nil
 	}
-	if g.list == "" {
-		list, err := admitting(old, name)
-		if err != nil {
-			return nil, err
+	base := old // what the account is added to
+	switch {
+	case g.list != "":
+		base, err = listOf(g.list)
+	case g.own && !protected:
+		base, err = listOf(explicit(before) + keepers) // what forbids comes first
+	}
+	if err == nil && g.list == "" {
+		base, err = admitting(base, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return back, setList(g.dir, base, g.own || protected)
+}
+
+// explicit are the entries of a list that do not come from the folders above,
+// without those of the keepers.
+func explicit(d *windows.SECURITY_DESCRIPTOR) string {
+	kept := ""
+	for _, entry := range strings.SplitAfter(entries(d), ")") {
+		fields := strings.Split(entry, ";")
+		if len(fields) > 1 && !strings.Contains(fields[1], "ID") && !strings.Contains(keepers, entry) {
+			kept += entry
 		}
-		return back, setList(g.dir, list, control&windows.SE_DACL_PROTECTED != 0)
 	}
-	wanted, err := windows.SecurityDescriptorFromString("D:P" + g.list)
+	return kept
+}
+
+// listOf is the access list of these entries.
+func listOf(text string) (*windows.ACL, error) {
+	d, err := windows.SecurityDescriptorFromString("D:P" + text)
 	if err != nil {
 		return nil, err
 	}
-	list, _, err := wanted.DACL()
-	if err != nil {
-		return nil, err
-	}
-	return back, setList(g.dir, list, true)
+	list, _, err := d.DACL()
+	return list, err
 }
 
 // setList gives a folder an access list, and what is in it the part that it

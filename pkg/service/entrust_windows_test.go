@@ -53,7 +53,7 @@ func TestGuards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := (guard{`C:\home\bin`, programList("TrustedInstaller")}).holds(d, "TrustedInstaller"); got != holds || err != nil {
+		if got, err := (guard{dir: `C:\home\bin`, list: programList("TrustedInstaller"), own: true}).holds(d, "TrustedInstaller"); got != holds || err != nil {
 			t.Errorf("%s: %t, %v", now, got, err)
 		}
 	}
@@ -90,9 +90,30 @@ func TestAdmitting(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	for d, holds := range map[*windows.SECURITY_DESCRIPTOR]bool{before: false, after: true} {
-		if got, err := (guard{dir: `C:\home`}).holds(d, "TrustedInstaller"); got != holds || err != nil {
+		if got, err := (guard{dir: `C:\spool`}).holds(d, "TrustedInstaller"); got != holds || err != nil {
 			t.Errorf("%s: %t, %v", d, got, err)
 		}
+		if got, err := (guard{dir: `C:\home`, own: true}).holds(d, "TrustedInstaller"); got || err != nil { // it is not kept from those above
+			t.Errorf("%s: %t, %v", d, got, err)
+		}
+	}
+}
+
+// What a home below the folder of programs inherits goes: every user may read
+// there.
+func TestExplicit(t *testing.T) {
+	d, err := windows.SecurityDescriptorFromString("D:AI(A;OICI;FR;;;S-1-5-21-1-2-3-1001)(A;OICI;FA;;;BA)(A;OICIID;FA;;;SY)(A;OICIID;0x1200a9;;;BU)(A;ID;FA;;;BA)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := explicit(d); got != "(A;OICI;FR;;;S-1-5-21-1-2-3-1001)" {
+		t.Errorf("%q", got)
+	}
+	if list, err := listOf(keepers + explicit(d)); err != nil || list.AceCount != 3 {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if _, err := listOf("(A;OICI"); err == nil {
+		t.Error("half an entry is a list")
 	}
 }
 
