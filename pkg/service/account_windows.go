@@ -1,7 +1,7 @@
 package service
 
 import (
-	"crypto/sha1" //nolint:gosec // it is how Windows names an account, and protects nothing
+	"crypto/sha1" // it is how Windows names an account, and protects nothing
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -19,7 +19,7 @@ func accountSID(name string) string {
 	for _, unit := range utf16.Encode([]rune(strings.ToUpper(name))) {
 		octets = binary.LittleEndian.AppendUint16(octets, unit)
 	}
-	sum := sha1.Sum(octets) //nolint:gosec // the same
+	sum := sha1.Sum(octets)
 	text := "S-1-5-80"
 	for i := 0; i < len(sum); i += 4 {
 		text += fmt.Sprintf("-%d", binary.LittleEndian.Uint32(sum[i:]))

@@ -83,9 +83,9 @@ func configure(s *mgr.Service, c mgr.Config) error {
 		level uint32
 		value unsafe.Pointer
 	}{
-		{windows.SERVICE_CONFIG_DESCRIPTION, unsafe.Pointer(&windows.SERVICE_DESCRIPTION{Description: texts[3]})},
-		{windows.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, unsafe.Pointer(&delayed)},
-		{windows.SERVICE_CONFIG_SERVICE_SID_INFO, unsafe.Pointer(&c.SidType)},
+		{windows.SERVICE_CONFIG_DESCRIPTION, unsafe.Pointer(&windows.SERVICE_DESCRIPTION{Description: texts[3]})}, //nolint:gosec // so the system takes it
+		{windows.SERVICE_CONFIG_DELAYED_AUTO_START_INFO, unsafe.Pointer(&delayed)},                                //nolint:gosec // the same
+		{windows.SERVICE_CONFIG_SERVICE_SID_INFO, unsafe.Pointer(&c.SidType)},                                     //nolint:gosec // the same
 	} {
 		if err := kept(windows.ChangeServiceConfig2(s.Handle, info.level, (*byte)(info.value))); err != nil {
 			return err

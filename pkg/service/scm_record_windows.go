@@ -87,7 +87,7 @@ func readRecord(s *mgr.Service) (*record, error) {
 		},
 	} {
 		b, err := ask(func(b []byte, size *uint32) error {
-			return windows.QueryServiceConfig2(s.Handle, level, &b[0], uint32(len(b)), size) //nolint:gosec // a few thousand
+			return windows.QueryServiceConfig2(s.Handle, level, &b[0], uint32(len(b)), size)
 		})
 		if errors.Is(err, windows.ERROR_INVALID_LEVEL) {
 			r.lacks = append(r.lacks, level)
@@ -104,8 +104,8 @@ func readRecord(s *mgr.Service) (*record, error) {
 // basics is what everybody may ask for who sees the service.
 func basics(s *mgr.Service) (mgr.Config, error) {
 	b, err := ask(func(b []byte, size *uint32) error {
-		c := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0]))          //nolint:gosec // so the system returns it
-		return windows.QueryServiceConfig(s.Handle, c, uint32(len(b)), size) //nolint:gosec // a few thousand
+		c := (*windows.QUERY_SERVICE_CONFIG)(unsafe.Pointer(&b[0])) //nolint:gosec // so the system returns it
+		return windows.QueryServiceConfig(s.Handle, c, uint32(len(b)), size)
 	})
 	if err != nil {
 		return mgr.Config{}, err
