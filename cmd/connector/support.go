@@ -32,11 +32,11 @@ func newSupportCommand(a *app) *cobra.Command {
 		Use:   "support",
 		Short: "Write one archive with what a support case needs, and no secrets",
 		Long: `It holds what doctor finds, the configuration without its secrets, what status
-says, versions, a list of the home's files, and the last MiB of each log. It
-works before an installation too. Before it is written it is searched for every
-secret that the home knows and for what looks like a key or a token; when one is
-found nothing is written, and the file and the line are named. More on it:
-connector help support-case.`,
+says, versions, a list of the home's files, and the last MiB of each log and of
+what systemd's journal has of the service. It works before an installation too.
+Before it is written it is searched for every secret that the home knows and for
+what looks like a key or a token; when one is found nothing is written, and the
+file and the line are named. More on it: connector help support-case.`,
 		Example: `  sudo connector support
   sudo connector support --file case-4711.zip --leave-out logs/connector.log`,
 		Args: noArgs,

@@ -57,7 +57,7 @@ func (a *app) collect(ctx context.Context, b *supportArchive, t *target, o suppo
 	case len(logs) == 0:
 		b.note("there are no log files in %s", t.home.Dir())
 	}
-	b.note("the service manager's own log, such as the journal of systemd, is not in here")
+	b.addJournals(ctx, t.home.Dir())
 	b.addMapper(t, o.withMapper)
 	return nil
 }
