@@ -83,7 +83,7 @@ func TestLineReader(t *testing.T) {
 				t.Errorf("%.40q..., %v; want %.40q...", got, err, line)
 			}
 		}
-		if got, err := r.next(); err != io.EOF { //nolint:errorlint // it is to be just this
+		if got, err := r.next(); err != io.EOF {
 			t.Errorf("%.40q, %v at the end", got, err)
 		}
 	}

@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "rewrite the scripts' expectations")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"connector": main})
+	testscript.Main(m, map[string]func(){"connector": main, "helper": helper})
 }
 
 // TestScript runs the command scripts: each is a promise to the people and
