@@ -84,15 +84,16 @@ func recordsOf(t *testing.T, folders ...string) map[string]bool {
 			ast.Inspect(file, func(n ast.Node) bool {
 				switch n := n.(type) {
 				case *ast.CallExpr:
-					f, ok := n.Fun.(*ast.SelectorExpr)
-					switch {
-					case !ok || len(n.Args) < 1:
-					case f.Sel.Name == "Warn" || f.Sel.Name == "Error":
-						add(n.Args[0])
-					case f.Sel.Name == "Log" && len(n.Args) > 2: // of a level that depends
-						add(n.Args[2])
-					case f.Sel.Name == "NewRecord" && len(n.Args) > 2:
-						add(n.Args[2])
+					called := ""
+					switch f := n.Fun.(type) {
+					case *ast.SelectorExpr:
+						called = f.Sel.Name
+					case *ast.Ident:
+						called = f.Name
+					}
+					// Log's and NewRecord's level depends; say is given what logs.
+					if at, ok := map[string]int{"Warn": 0, "Error": 0, "say": 1, "Log": 2, "NewRecord": 2}[called]; ok && at < len(n.Args) {
+						add(n.Args[at])
 					}
 				case *ast.KeyValueExpr:
 					if key, ok := n.Key.(*ast.Ident); ok && key.Name == "unauthorized" {

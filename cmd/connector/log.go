@@ -82,7 +82,7 @@ func (h *lineHandler) WithGroup(name string) slog.Handler {
 
 func writeAttr(b *bytes.Buffer, group string, a slog.Attr) {
 	eachAttr(group, a, func(key, text string) {
-		b.WriteString(" " + key + "=")
+		b.WriteString(" " + pairKey.Replace(key) + "=")
 		// A value that could be mistaken for another line or pair is quoted: user
 		// names come from outside.
 		if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '=' || !unicode.IsPrint(r) }) {
@@ -91,6 +91,9 @@ func writeAttr(b *bytes.Buffer, group string, a slog.Attr) {
 		b.WriteString(text)
 	})
 }
+
+// pairKey makes a word of a key that is more than one.
+var pairKey = strings.NewReplacer(" ", "_", "=", "_", `"`, "_", "\n", "_")
 
 // eachAttr calls do for an attribute, or for all that a group holds, with the
 // text that a log has of its value.

@@ -75,6 +75,8 @@ func TestLogFileIsGivenUp(t *testing.T) {
 		<-time.After(5 * time.Millisecond) // it is tried again meanwhile
 		log.Info("lost")
 	}
+	lab.Eventually(t, "all to be lost", func() bool { return len(f.lines) == 0 })
+	<-time.After(50 * time.Millisecond) // the last one, too
 	if err := os.Remove(h.Path("logs", "connector.log")); err != nil {
 		t.Fatal(err)
 	}

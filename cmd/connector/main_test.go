@@ -70,14 +70,14 @@ func TestLogLinesCannotBeForged(t *testing.T) {
 	log := newLog(&b, false, false).With("part", "hub").WithGroup("g")
 	log.Info("command answered", "user", "eve\n[2026-01-01 00:00:00] auth0: Agent accepted.", "took", 1234567*time.Nanosecond, slog.Group("x", "y", 1))
 	log.Debug("not shown")
-	log.Warn("careful", "empty", "")
+	log.Warn("careful", "empty", "", "not shown", 2)
 	lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 	if len(lines) != 2 {
 		t.Fatalf("%d lines:\n%s", len(lines), &b)
 	}
 	for i, want := range []string{
 		`command answered part=hub g.user="eve\n[2026-01-01 00:00:00] auth0: Agent accepted." g.took=1.23ms g.x.y=1`,
-		`warn: careful part=hub g.empty=""`,
+		`warn: careful part=hub g.empty="" g.not_shown=2`,
 	} {
 		stamp, rest, ok := strings.Cut(lines[i], "] ")
 		if _, err := time.Parse("[2006-01-02 15:04:05", stamp); !ok || err != nil || rest != want {
