@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ad-ldap-connector/testdata/lab"
 )
 
 // exposedHome gives a cli a home that others can read.
@@ -96,4 +98,29 @@ func TestAcceptDoctorEndsInTime(t *testing.T) {
 	if !strings.Contains(i.stdout.String(), "it hung at starting the profile mapper") {
 		t.Errorf("%s", i.stdout)
 	}
+}
+
+// TestAcceptDoctorAsksWhomToTrust shows a person the CA's thumbprint, although
+// everything else was agreed to beforehand.
+func TestAcceptDoctorAsksWhomToTrust(t *testing.T) {
+	t.Parallel()
+	cloud := startCloud(t)
+	inspector := lab.NewCA(t, t.TempDir())
+	inspector.Open = true
+	c := newCLI(t, "TERM=dumb", "HTTP_PROXY="+inspector.Intercept(t, strings.TrimPrefix(cloud.URL(), "https://"), true))
+	c.file("home/config.json", `{"AD_HUB": "wss://acme.example/lo/hub"}`)
+	fix := []string{"doctor", "--only", "tls.tenant", "--tenant", "acme.example", "--fix", "--yes"}
+
+	p := c.sit(fix...)
+	p.asked(pinOf(t, inspector), "n")
+	p.sees("not agreed to")
+	p.leaves(exitBlocked)
+	if kept, err := filepath.Glob(filepath.Join(c.home, "ca", "*")); err != nil || len(kept) > 0 {
+		t.Errorf("after a no there is %v, %v", kept, err)
+	}
+
+	p = c.sit(fix...)
+	p.asked(pinOf(t, inspector), "y")
+	p.sees("done")
+	p.leaves(exitOK)
 }
