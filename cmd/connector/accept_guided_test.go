@@ -237,3 +237,34 @@ func TestAcceptGuidedUntried(t *testing.T) {
 	p.sees("installed: connection sandbox")
 	p.leaves(exitOK)
 }
+
+// TestAcceptGuidedInterrupted presses Ctrl-C at the questions that only trouble
+// leads to.
+func TestAcceptGuidedInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, terminal := range []string{"TERM=xterm", "TERM=dumb"} {
+		for question, before := range map[string]func(*desk, *person){
+			"File of the authority's certificate": func(d *desk, p *person) { p.asked("Ticket URL", d.cloud.Ticket()) },
+			"HTTP proxy to the tenant":            func(_ *desk, p *person) { p.asked("Ticket URL", "https://127.0.0.1:1/p/ad/abcdefgh") },
+			"Go on with": func(d *desk, p *person) {
+				p.asked("Ticket URL", d.cloud.Ticket())
+				p.asked("File of the authority's certificate", d.cloud.CAFile())
+				p.asked("Directory URL", d.directory.URL())
+				p.asked("Service account", d.directory.BindUser())
+				p.asked("Password of", d.directory.BindPassword())
+				p.asked("Base DN of the users", "OU=Groups,"+d.directory.BaseDN())
+			},
+		} {
+			t.Run(terminal+" "+question, func(t *testing.T) {
+				t.Parallel()
+				d := newDesk(t, terminal)
+				p := d.sit("install", "--no-service")
+				before(d, p)
+				p.sees(question)
+				p.types("\x03")
+				p.leaves(exitInterrupted)
+				d.untouched()
+			})
+		}
+	}
+}

@@ -115,18 +115,23 @@ func (p *person) sees(text string) {
 	}
 }
 
-// leaves waits for the command's end, drawing what it still says.
+// leaves waits for the command's end, drawing what it still says. The terminal
+// must be as it was.
 func (p *person) leaves(status int) {
 	p.t.Helper()
-	drawn := make(chan struct{})
+	drawn, left := make(chan struct{}), ""
 	go func() {
 		defer close(drawn)
 		<-p.done
+		left = p.modes()
 		_ = p.console.Tty().Close() // the last hand on it: the drawing ends
 	}()
 	_, _ = p.console.Expect(expect.EOF, expect.PTSClosed, expect.WithTimeout(patience)) // however it ends
 	p.wait(patience)
 	<-drawn
+	if left != p.fresh {
+		p.t.Errorf("the terminal was %s, and is %s", p.fresh, left)
+	}
 	if got := p.status(); got != status {
 		p.t.Errorf("%s ended with %d, want %d; the screen was\n%s", strings.Join(p.args, " "), got, status, plain(p.screen.String()))
 	}
@@ -241,10 +246,6 @@ func TestAcceptAskingInterrupted(t *testing.T) {
 				} else {
 					p.types("\x03")
 				}
-				p.wait(patience)
-				if after := p.modes(); after != p.fresh {
-					t.Errorf("the terminal was %s, and is %s", p.fresh, after)
-				}
 				p.leaves(exitInterrupted)
 				d.untouched()
 			})
@@ -255,10 +256,9 @@ func TestAcceptAskingInterrupted(t *testing.T) {
 // modes are how the terminal treats what is typed: whether it echoes, and whether
 // Ctrl-C is a signal.
 func (p *person) modes() string {
-	p.t.Helper()
 	state, err := term.GetState(int(p.console.Tty().Fd()))
 	if err != nil {
-		p.t.Fatal(err)
+		return err.Error()
 	}
 	return fmt.Sprintf("%+v", *state)
 }

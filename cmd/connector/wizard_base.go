@@ -93,13 +93,20 @@ func (w *wizard) base(ctx context.Context) error {
 			}
 			d.BaseDN = answer
 		}
-		again, err := w.tryBase(ctx)
+		users, err := w.tryBase(ctx)
+		if err == nil && !users {
+			// It may be a slip, or they may come later: somebody has to say.
+			yes, err := w.confirm(fmt.Sprintf("Go on with the base DN %s?", visible(d.BaseDN)), false)
+			if err != nil || yes {
+				return err
+			}
+		}
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err == nil && !again:
+		case err == nil && users:
 			return nil
-		case try == maxTries:
+		case err != nil && try == maxTries:
 			return gaveUp("check-directory", err)
 		}
 		if err != nil {
@@ -109,15 +116,15 @@ func (w *wizard) base(ctx context.Context) error {
 	}
 }
 
-// tryBase searches for users below the base DN. One without any may be a slip,
-// or they may come later: somebody has to say.
-func (w *wizard) tryBase(ctx context.Context) (again bool, err error) {
+// tryBase searches for users below the base DN, and reports whether there are
+// any.
+func (w *wizard) tryBase(ctx context.Context) (users bool, err error) {
 	d := w.config.Directory
 	if d.BaseDN == "" {
-		return true, errors.New("the base DN is empty")
+		return false, errors.New("the base DN is empty")
 	}
 	if err := w.faultOf("LDAP_BASE"); err != nil || w.untried {
-		return err != nil, err
+		return err == nil, err
 	}
 	var sample directory.Sample
 	err = w.inspect(ctx, func(ctx context.Context, i *directory.Inspector) error {
@@ -128,13 +135,12 @@ func (w *wizard) tryBase(ctx context.Context) (again bool, err error) {
 		return err
 	})
 	if err != nil {
-		return true, err
+		return false, err
 	}
 	if sample.Found > 0 {
 		w.tell("users: there are some, such as %s", visible(sample.User.DN))
-		return false, nil
+		return true, nil
 	}
 	w.tell("no users below %s match LDAP_SEARCH_ALL_QUERY %s", visible(d.BaseDN), visible(d.SearchAllFilter))
-	yes, asking := w.confirm(fmt.Sprintf("Go on with the base DN %s?", visible(d.BaseDN)), false)
-	return !yes, asking
+	return false, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strconv"
@@ -120,5 +121,27 @@ func TestProxyAnswers(t *testing.T) {
 		if got := [2]config.Secret{c.Network.Proxy, c.Network.HTTPSProxy}; err != nil || got != tt.want {
 			t.Errorf("%s: %q and %q, %v", name, string(got[0]), string(got[1]), err)
 		}
+	}
+}
+
+// A connection in clear is protected where the server can, if one agrees.
+func TestClearConnectionsAreProtected(t *testing.T) {
+	t.Parallel()
+	slapd := lab.Slapd(t, lab.SlapdOptions{Anonymous: true})
+	w, said := atDesk(t, lab.DNS(t))
+	w.yes = true
+	w.config.Directory.URLs = []string{fmt.Sprintf("ldap://dc1.%s:%d", lab.DNSDomain, portOf(t, slapd.URL))}
+	w.transport.TLS.RootCAs, w.transport.TLS.ServerName = slapd.CA.Pool, "localhost"
+	if err := w.reach(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if d := w.config.Directory; !d.StartTLS || w.server != d.URLs[0] {
+		t.Errorf("StartTLS is %t, the server %q: %s", d.StartTLS, w.server, said)
+	}
+	// One that shows nothing to strangers cannot be asked what it can do.
+	silent := lab.Slapd(t, lab.SlapdOptions{})
+	w.config.Directory.URLs, w.config.Directory.StartTLS = []string{fmt.Sprintf("ldap://dc1.%s:%d", lab.DNSDomain, portOf(t, silent.URL))}, false
+	if err := w.reach(t.Context()); err != nil || w.config.Directory.StartTLS || !strings.Contains(said.String(), "in clear") {
+		t.Errorf("%v: %s", err, said)
 	}
 }
