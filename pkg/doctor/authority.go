@@ -47,6 +47,8 @@ type Shown struct {
 	Err    error // why it is not trusted
 }
 
+func (s Shown) trusted() bool { return s.Err == nil }
+
 // authority returns the certificate that would make the chain trusted, and is
 // one that a private authority or an inspecting proxy may have. Which one is
 // behind a chain is known by its certificate alone, not by its name.
@@ -107,8 +109,9 @@ func shownByDirectory(ctx context.Context, e *Env) (Shown, error) {
 		if err != nil {
 			continue // it is no matter of trust
 		}
-		if p.Fault != nil {
-			return Shown{Server: s.URL, Host: hostOf(s.URL), Chain: p.Certificates, Err: p.Fault}, nil
+		shown := Shown{Server: s.URL, Host: hostOf(s.URL), Chain: p.Certificates, Err: p.Fault}
+		if !shown.trusted() {
+			return shown, nil
 		}
 	}
 	return Shown{}, errors.New("no server shows a certificate that is not trusted")
