@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"context"
+	"io"
 	"os/exec"
 	"path"
 	"runtime"
@@ -83,6 +85,34 @@ func (w *Windows) Run(program string, args ...string) string {
 		w.m.t.Fatalf("%v\n%s", err, out)
 	}
 	return out
+}
+
+// A Program runs in Windows.
+type Program struct {
+	t     testing.TB
+	p     *process
+	stdin io.Closer
+}
+
+// Start starts a program, which ends with Windows at the latest.
+func (w *Windows) Start(program string, args ...string) *Program {
+	w.m.t.Helper()
+	cmd := w.m.inside(context.Background(), append([]string{"wine", program}, args...)...)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		w.m.t.Fatal(err)
+	}
+	return &Program{w.m.t, startCommand(w.m.t, cmd), stdin}
+}
+
+// Said is all that it has said.
+func (p *Program) Said() string { return strings.ReplaceAll(p.p.said.String(), "\r\n", "\n") }
+
+// CloseStdin closes its standard input, and waits until it has ended of that.
+func (p *Program) CloseStdin() {
+	p.t.Helper()
+	_ = p.stdin.Close() // it may have ended already
+	Eventually(p.t, "a program to end with its standard input", p.p.ended)
 }
 
 // RunIn is Run, in a folder.
