@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +65,7 @@ Its page, at the url, shows the connected agents and tries logins.`,
 	f.StringVar(&o.users, "users", "", "`FILE.ldif|N`: users from a file, or so many made up (up to 100000)")
 	f.BoolVar(&o.kerberos, "kerberos", false, "the connection says that Kerberos is on")
 	f.BoolVar(&o.certAuth, "cert-auth", false, "the connection says that client certificates are on")
-	f.StringVar(&o.state, "state", "", "`folder` that keeps the tenant over restarts (default: a temporary one)")
+	f.StringVar(&o.state, "state", "", "`folder` that keeps the tenant and the service account's password over restarts (default: a temporary one)")
 	f.BoolVar(&o.untilStdin, "until-stdin-closes", false, "end when standard input does")
 	if err := f.MarkHidden("until-stdin-closes"); err != nil {
 		panic(err) // the flag is defined in the line above
@@ -102,7 +104,7 @@ func (a *app) sandbox(ctx context.Context, o sandboxOptions) (err error) {
 		}
 		defer func() { _ = d.Close() }() // the process ends
 		info.LDAPURL, info.LDAPBase, info.BindUser = d.URL(), d.BaseDN(), d.BindUser()
-		info.BindPasswordFile = filepath.Join(o.state, "bind-password")
+		info.BindPasswordFile = filepath.Join(o.state, bindPasswordFile)
 		if err := writeNew(info.BindPasswordFile, []byte(d.BindPassword()+"\n"), true); err != nil {
 			return err
 		}
@@ -115,7 +117,11 @@ func (a *app) sandbox(ctx context.Context, o sandboxOptions) (err error) {
 }
 
 func startDirectory(o sandboxOptions, certificate *tls.Config) (*sandbox.Directory, error) {
-	d := sandbox.DirectoryOptions{Listen: o.ldapListen, TLS: certificate, Traits: sandbox.Traits{ActiveDirectory: true}}
+	before, err := os.ReadFile(filepath.Join(o.state, bindPasswordFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	d := sandbox.DirectoryOptions{Password: strings.TrimSpace(string(before)), Listen: o.ldapListen, TLS: certificate, Traits: sandbox.Traits{ActiveDirectory: true}}
 	if certificate != nil {
 		d.TLSListen = "127.0.0.1:0"
 	}
@@ -135,6 +141,10 @@ func startDirectory(o sandboxOptions, certificate *tls.Config) (*sandbox.Directo
 	}
 	return sandbox.StartDirectory(d)
 }
+
+// bindPasswordFile is where the state folder has the service account's password,
+// which stays the same over restarts, as the tenant does.
+const bindPasswordFile = "bind-password"
 
 const maxSandboxUsers = 100_000
 

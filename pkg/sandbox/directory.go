@@ -28,6 +28,7 @@ type DirectoryOptions struct {
 	LDIF      io.Reader        // the entries; nil = the demo population
 	Users     int              // so many generated users besides, at most 100,000
 	Traits    Traits           // how it behaves at the start
+	Password  string           // the service account's; "" = a new one
 	TLS       *tls.Config      // certificates for ldaps and StartTLS; nil = neither
 	Log       *slog.Logger     // nil = silent
 	Now       func() time.Time // the clock of account states; nil = time.Now
@@ -39,7 +40,7 @@ type Directory struct {
 	base      string // as loaded
 	baseNorm  string
 	service   *storeEntry
-	password  string // the service account's, made at each start
+	password  string // the service account's
 	tls       *tls.Config
 	log       *slog.Logger
 	now       func() time.Time
@@ -71,8 +72,11 @@ func StartDirectory(o DirectoryOptions) (*Directory, error) {
 		return nil, errors.New("start directory: ldaps needs a certificate")
 	}
 	d := &Directory{
-		tls: o.TLS, log: o.Log, now: o.Now, password: rand.Text(),
+		tls: o.TLS, log: o.Log, now: o.Now, password: o.Password,
 		conns: map[*ldapConn]struct{}{}, wrong: map[*storeEntry]int{},
+	}
+	if d.password == "" {
+		d.password = rand.Text()
 	}
 	d.SetTraits(o.Traits)
 	if err := d.populate(o); err != nil {
@@ -214,5 +218,5 @@ func (d *Directory) BaseDN() string { return d.base }
 // BindUser is the DN of the service account, the only one that may write.
 func (d *Directory) BindUser() string { return d.service.dn }
 
-// BindPassword is the service account's password, a new one at each start.
+// BindPassword is the service account's password.
 func (d *Directory) BindPassword() string { return d.password }
