@@ -25,7 +25,11 @@ const (
 // accounts and files are real in it, and its network is a loopback interface
 // that nobody else sees. What it does not have are limits on memory and tasks.
 type Machine struct {
-	t      testing.TB
+	t testing.TB
+	*booted
+}
+
+type booted struct {
 	root   string // what is the same in all machines
 	dir    string // what this one changed
 	name   string
@@ -53,10 +57,13 @@ func Boot(t testing.TB, packages ...string) *Machine {
 	return m
 }
 
+// For is the same machine, whose faults are those of another test.
+func (m *Machine) For(t testing.TB) *Machine { return &Machine{t, m.booted} }
+
 // newMachine is a machine that is not started yet.
 func newMachine(t testing.TB, root string) *Machine {
 	t.Helper()
-	m := &Machine{t: t, root: root, dir: t.TempDir(), name: fmt.Sprintf("connector-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)}
+	m := &Machine{t, &booted{root: root, dir: t.TempDir(), name: fmt.Sprintf("connector-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)}}
 	m.env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}
 	for _, name := range []string{"upper", "work", "root"} {
 		if err := os.Mkdir(filepath.Join(m.dir, name), 0o755); err != nil { //nolint:gosec // a machine's root is for all its users

@@ -13,7 +13,8 @@ import (
 type Look map[string]string
 
 // look prints one line for each thing, "WHAT\tHOW IT IS". What systemd and dpkg
-// write by themselves all the time is left out.
+// write by themselves all the time is left out, and so are units that are not
+// there, which systemd remembers for a moment when it was asked for them.
 const look = `
 find /etc /opt /root /srv /usr/local /var/lib /var/spool /var/cache -xdev \
 	\( -path /var/lib/systemd -o -path /var/lib/dpkg -o -path /var/cache/apt \) -prune -o \
@@ -24,7 +25,7 @@ find /etc/systemd /run/systemd/transient /run/systemd/system -printf 'unit file 
 getent passwd | sed 's/:/\t/; s/^/user /'
 getent group | sed 's/:/\t/; s/^/group /'
 systemctl list-units --all --plain --no-legend --no-pager --type=service,socket,timer,path |
-	grep -v -E '^(systemd-|user@|user-runtime-dir@|session-|apt-|dpkg-|e2scrub|fstrim)' | awk '{ print "unit " $1 "\t" $2 }'
+	grep -v -E '^(systemd-|user@|user-runtime-dir@|session-|apt-|dpkg-|e2scrub|fstrim)' | awk '$2 != "not-found" { print "unit " $1 "\t" $2 }'
 find /run /dev/shm -xdev -nouser 2>/dev/null | sed 's/^/orphan /; s/$/\t/'
 `
 
