@@ -38,7 +38,7 @@ func TestConformance(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		homeOf(t, u)
+		makeOwnHome(t, u)
 		defer os.RemoveAll(filepath.Dir(u.Home))
 		conform(t, m, u)
 	})

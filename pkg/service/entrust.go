@@ -21,3 +21,13 @@ func Entrusted(ctx context.Context, u Unit) (bool, error) {
 	}
 	return entrusted(ctx, u)
 }
+
+// Reclaim takes back what Entrust gave: the home and what is owned in it become
+// the administrator's alone. It is for a service whose account is to go, because
+// another account may get its number one day.
+func Reclaim(ctx context.Context, u Unit) (Change, error) {
+	if err := u.check(); err != nil {
+		return Change{}, err
+	}
+	return reclaim(ctx, u)
+}

@@ -26,19 +26,32 @@ type held struct {
 }
 
 func entrust(ctx context.Context, u Unit) (Change, error) {
+	uid, gid, err := ids(ctx, u.User)
+	if err != nil {
+		return Change{}, err
+	}
+	return hand(ctx, u, u.User, held{uid: 0, gid: gid, mode: shared}, held{uid: uid, gid: gid})
+}
+
+func reclaim(ctx context.Context, u Unit) (Change, error) {
+	return hand(ctx, u, "root", held{mode: 0o700}, held{})
+}
+
+// hand gives the home, and what is owned in it, to others.
+func hand(ctx context.Context, u Unit, whom string, home, owned held) (Change, error) {
 	root, err := os.OpenRoot(u.Home)
 	if err != nil {
 		return Change{}, err
 	}
 	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
-	todo, before, err := outstanding(ctx, root, u)
+	todo, before, err := outstanding(root, u, home, owned)
 	if err != nil || len(todo) == 0 {
 		return Change{}, err
 	}
 	c := Change{undo: func(context.Context) error { return giveBack(u.Home, before) }}
 	for _, h := range todo {
 		if err := errors.Join(ctx.Err(), h.put(root)); err != nil {
-			return c, fmt.Errorf("give %s to %s: %w", filepath.Join(u.Home, h.name), u.User, err)
+			return c, fmt.Errorf("give %s to %s: %w", filepath.Join(u.Home, h.name), whom, err)
 		}
 	}
 	return c, nil
@@ -53,21 +66,23 @@ func entrusted(ctx context.Context, u Unit) (bool, error) {
 		return false, err
 	}
 	defer func() { _ = root.Close() }() // the same
-	todo, _, err := outstanding(ctx, root, u)
+	uid, gid, err := ids(ctx, u.User)
+	if err != nil {
+		return false, err
+	}
+	todo, _, err := outstanding(root, u, held{uid: 0, gid: gid, mode: shared}, held{uid: uid, gid: gid})
 	return err == nil && len(todo) == 0, err
 }
 
 // outstanding lists what is not yet as it is to be, and how it is now. It
 // follows no link: the folder may have been the account's before, and an
 // administrator's command must not be led to a file elsewhere.
-func outstanding(ctx context.Context, root *os.Root, u Unit) (todo, before []held, err error) {
-	uid, gid, err := ids(ctx, u.User)
-	if err != nil {
-		return nil, nil, err
-	}
-	want := []held{{name: ".", uid: 0, gid: gid, mode: shared}}
+func outstanding(root *os.Root, u Unit, home, owned held) (todo, before []held, err error) {
+	home.name = "."
+	want := []held{home}
 	for _, name := range u.Owned {
-		want = append(want, held{name: name, uid: uid, gid: gid})
+		owned.name = name
+		want = append(want, owned)
 	}
 	for _, h := range want {
 		info, err := root.Lstat(h.name)

@@ -89,6 +89,17 @@ func TestEntrust(t *testing.T) {
 	if again, err := Entrust(t.Context(), u); err != nil || again.Changed() {
 		t.Errorf("again: %t, %v", again.Changed(), err)
 	}
+	back, err := Reclaim(t.Context(), u)
+	if err != nil || !back.Changed() {
+		t.Errorf("reclaim: %t, %v", back.Changed(), err)
+	}
+	look(map[string]string{
+		u.Home: "0:0 drwx------", filepath.Join(u.Home, "config.json"): "0:0 -rw-------", filepath.Join(u.Home, "state"): "0:0 drwxr-xr-x",
+	})
+	if err := back.Undo(t.Context()); err != nil {
+		t.Error(err)
+	}
+	look(given)
 	if err := os.Remove(filepath.Join(u.Home, "state/lock")); err != nil { // what has gone since needs no way back
 		t.Fatal(err)
 	}

@@ -205,3 +205,7 @@ func setList(dir string, list *windows.ACL, protected bool) error {
 func gone(err error) bool {
 	return errors.Is(err, windows.ERROR_FILE_NOT_FOUND) || errors.Is(err, windows.ERROR_PATH_NOT_FOUND)
 }
+
+// reclaim has nothing to do: the account is the service's, and no other ever has
+// its number.
+func reclaim(context.Context, Unit) (Change, error) { return Change{}, nil }

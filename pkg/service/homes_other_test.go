@@ -4,4 +4,4 @@ package service
 
 import "testing"
 
-func homeOf(*testing.T, Unit) {}
+func makeOwnHome(*testing.T, Unit) {}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -148,7 +149,7 @@ func (darwinManager) print(ctx context.Context, name string) (text string, loade
 }
 
 func (darwinManager) List(ctx context.Context) ([]Registration, error) {
-	files, err := filepath.Glob(filepath.Join(jobDir, "*.plist")) // sorted
+	files, err := filepath.Glob(filepath.Join(jobDir, "*.plist"))
 	if err != nil {
 		return nil, err
 	}
@@ -166,5 +167,15 @@ func (darwinManager) List(ctx context.Context) ([]Registration, error) {
 			list = append(list, r)
 		}
 	}
+	slices.SortFunc(list, func(a, b Registration) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+func homeOf(name string) string {
+	data, err := readJob(name)
+	if err != nil || data == nil {
+		return ""
+	}
+	r, _ := parsePlist(name, data) // of a damaged one, what could be read
+	return r.Home
 }

@@ -21,8 +21,8 @@ const (
 	homesThere   = "/srv/agents"
 )
 
-// homeOf makes the home of a service, which is the service's own.
-func homeOf(t *testing.T, u Unit) {
+// makeOwnHome makes the home of a service, which is the service's own.
+func makeOwnHome(t *testing.T, u Unit) {
 	t.Helper()
 	for _, args := range [][]string{{"mkdir", "-p", u.Home}, {"chown", "-R", u.User, u.Home}, {"chmod", "700", u.Home}} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {

@@ -53,3 +53,11 @@ func parseCommand(name, command string) Registration {
 	}
 	return r
 }
+
+func homeOf(name string) string {
+	c, _, err := current(name)
+	if err != nil || c == nil {
+		return ""
+	}
+	return parseCommand(name, c.BinaryPathName).Home
+}

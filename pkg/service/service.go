@@ -48,6 +48,10 @@ func System() (Manager, error) { return system() }
 // which is "" for the first.
 func Name(instance string) string { return systemName(instance) }
 
+// HomeOf returns the home of a service that the connector registered, or "". It
+// needs no rights and asks no manager where a look at a file tells.
+func HomeOf(name string) string { return homeOf(name) }
+
 // A Change is what a registration did.
 type Change struct{ undo func(context.Context) error }
 
@@ -120,7 +124,7 @@ func (e *NoManagerError) Error() string {
 // Hint says what to do.
 func (e *NoManagerError) Hint() string {
 	if e.Container != "" {
-		return `Let "connector run" be the container's command; whoever runs the container starts it again.`
+		return `Install with --no-service, and let "connector run" be the container's command; whoever runs the container starts it again.`
 	}
 	return `Install with --no-service, and let what starts programs here run "connector run".`
 }

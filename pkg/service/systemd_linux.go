@@ -242,7 +242,7 @@ func (m linuxManager) Status(ctx context.Context, name string) (Status, error) {
 }
 
 func (m linuxManager) List(ctx context.Context) ([]Registration, error) {
-	files, err := filepath.Glob(filepath.Join(unitDir, "*.service")) // sorted
+	files, err := filepath.Glob(filepath.Join(unitDir, "*.service"))
 	if err != nil {
 		return nil, err
 	}
@@ -257,5 +257,14 @@ func (m linuxManager) List(ctx context.Context) ([]Registration, error) {
 			list = append(list, parseUnit(name, data))
 		}
 	}
+	slices.SortFunc(list, func(a, b Registration) int { return strings.Compare(a.Name, b.Name) })
 	return list, nil
+}
+
+func homeOf(name string) string {
+	data, err := readUnit(name)
+	if err != nil || data == nil {
+		return ""
+	}
+	return parseUnit(name, data).Home
 }
