@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -59,6 +60,30 @@ func (h *Home) Lock() (unlock func() error, err error) {
 	}, nil
 }
 
+// LockInstalls claims this machine for a command that installs or removes a
+// connector, until unlock is called or the process ends. Where nobody but root
+// may write it claims nothing: who is not root changes no more than a home.
+func LockInstalls() (unlock func(), err error) {
+	f, err := os.OpenFile(installLock(), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, fs.ErrPermission) {
+		return func() {}, nil
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock out other installs: %w", err)
+	}
+	lock := flock.New(installLock(), flock.SetFlag(os.O_RDWR))
+	switch ok, err := lock.TryLock(); {
+	case err != nil:
+		return nil, fmt.Errorf("lock out other installs: %w", err)
+	case !ok:
+		return nil, errors.New("another install or uninstall is at work on this machine; run this again when it has ended")
+	}
+	return func() { _ = lock.Close() }, nil // closing is all there is to unlocking
+}
+
 func (h *Home) holder() error {
 	data, err := contents(anywhere{}, h.Path(runPID))
 	pid, bad := strconv.Atoi(strings.TrimSpace(string(data)))
@@ -66,6 +91,17 @@ func (h *Home) holder() error {
 		return ErrLocked
 	}
 	return fmt.Errorf("%w: process %d", ErrLocked, pid)
+}
+
+// Locked reports whether a connector runs here: whether Lock would be refused.
+func (h *Home) Locked() bool {
+	if _, err := os.Stat(h.Path(runLock)); err != nil {
+		return false
+	}
+	lock := flock.New(h.Path(runLock), flock.SetFlag(os.O_RDWR))
+	ok, err := lock.TryLock()
+	_ = lock.Close() // whatever it came to
+	return err == nil && !ok
 }
 
 // lockWrites waits until no other process writes to the home.

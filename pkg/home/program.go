@@ -121,6 +121,15 @@ func (h *Home) RestoreProgram(was bool) error {
 	return nil
 }
 
+// PutProgramAside takes the program away so that RestoreProgram can bring it
+// back, until RemoveProgram. One that runs goes on running.
+func (h *Home) PutProgramAside() error {
+	if err := os.Rename(h.Program(), h.former()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the program: %w", err)
+	}
+	return nil
+}
+
 // ForgetProgram removes the program that SaveProgram replaced. On Windows one
 // that still runs stays until the next time.
 func (h *Home) ForgetProgram() {

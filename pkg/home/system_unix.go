@@ -38,3 +38,7 @@ func systemDirs() []string {
 
 // instanceDir is the home of another connector on this machine.
 func instanceDir(name string) string { return "/opt/auth0/ad-ldap-" + name }
+
+// installLock is in a folder that only root may write to, and that is empty
+// after each start of the system.
+func installLock() string { return "/var/run/auth0-adldap-install.lock" }

@@ -23,3 +23,12 @@ func systemDir(root string) string {
 
 // instanceDir is the home of another connector on this machine.
 func instanceDir(name string) string { return systemDir("") + " " + name }
+
+// installLock is in a folder that only administrators may write to.
+func installLock() string {
+	dir, err := windows.KnownFolderPath(windows.FOLDERID_Windows, windows.KF_FLAG_DEFAULT)
+	if err != nil {
+		dir = `C:\Windows`
+	}
+	return filepath.Join(dir, "Temp", "auth0-adldap-install.lock")
+}
