@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"ad-ldap-connector/pkg/config"
@@ -178,6 +179,11 @@ func (w *work) registerAgent() Step {
 				w.note(note)
 			}
 			w.known = err == nil || sent.Load() && !w.refused(ctx, err, w.pair)
+			var answer *tenant.Error
+			if errors.As(err, &answer) && answer.Cause == tenant.CauseStatus && len(w.conn.Thumbprints) > 0 &&
+				!slices.Contains(w.conn.Thumbprints, w.pair.Thumbprint()) {
+				return &otherKeysError{err, w.conn.Thumbprints}
+			}
 			return err
 		}}
 }
@@ -186,4 +192,19 @@ func (o *Options) note(text string) {
 	if o.Note != nil {
 		o.Note(text)
 	}
+}
+
+// An otherKeysError is the tenant's refusal of a key pair where it holds to
+// another one: all nodes of a connection have the same.
+type otherKeysError struct {
+	error
+	thumbprints []string // those that the tenant knows
+}
+
+func (e *otherKeysError) Unwrap() error { return e.error }
+
+// Hint says what to do.
+func (e *otherKeysError) Hint() string {
+	return "the connection has a connector already, with the key pair " + strings.Join(e.thumbprints, ", ") +
+		`; all of its nodes share one: take the home over from that node, with "connector export" there and "connector import" here`
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/service"
 )
 
@@ -32,14 +33,15 @@ type Service struct {
 const pending = "install"
 
 // unit is the service as it is to be, of what the home holds now.
-func (w *work) unit() (service.Unit, error) {
-	u := w.Service.Unit
-	u.Program = w.Home.Program()
+func (w *work) unit() (service.Unit, error) { return unitOf(w.Service.Unit, w.Home) }
+
+func unitOf(u service.Unit, h *home.Home) (service.Unit, error) {
+	u.Program = h.Program()
 	if u.User == "" {
 		return u, nil
 	}
 	var err error
-	u.Owned, err = w.Home.Belongings()
+	u.Owned, err = h.Belongings()
 	return u, err
 }
 
