@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/install"
+	"ad-ldap-connector/pkg/service"
 )
 
 // An app is what all commands share: the global flags and the three streams.
@@ -22,15 +25,19 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string
 
+	// spoiled lets a test have steps of an install fail; nil: none does.
+	spoiled func(install.Plan) install.Plan
+
 	stop     <-chan struct{} // closed when the command is to end; nil: never
 	terminal *term.State     // of stdin before the first question; nil: none was put
 
-	home, output                 string
+	home, name, output           string
 	noColor, yes, quiet, verbose bool
 }
 
 func (a *app) flags(f *pflag.FlagSet) {
 	f.StringVar(&a.home, "home", a.env("CONNECTOR_HOME"), "the connector's `folder`: config.json, certs, lib, state")
+	f.StringVar(&a.name, "name", "", "another connector on this host, by its `name`: its home, service and account")
 	output := a.env("CONNECTOR_OUTPUT")
 	if output == "" {
 		output = "text"
@@ -46,6 +53,9 @@ func (a *app) flags(f *pflag.FlagSet) {
 func (a *app) begin() error {
 	if a.output != "text" && a.output != "json" {
 		return usagef("--output %q is neither text nor json", a.output)
+	}
+	if a.name != "" && !instanceName.MatchString(a.name) {
+		return usagef("--name %q: use small letters, digits and dashes, at most 19, the first a letter or a digit", a.name)
 	}
 	color.NoColor = a.noColor || a.env("NO_COLOR") != "" || a.env("TERM") == "dumb" || !isTerminal(a.stderr)
 	return nil
@@ -63,7 +73,29 @@ func lookup(environ []string, name string) string {
 	return ""
 }
 
-func (a *app) openHome() (*home.Home, error) { return home.Open(a.home, a.environ) }
+// instanceName is what can be part of a service's, an account's and a folder's
+// name everywhere.
+var instanceName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,18}$`)
+
+// openHome opens the home that the flags name, or where the service has it, or
+// where it is by default.
+func (a *app) openHome() (*home.Home, error) {
+	dir := a.home
+	if dir == "" {
+		dir = service.HomeOf(service.Name(a.name))
+	}
+	if dir == "" && a.name != "" {
+		dir = home.InstanceDir(a.name)
+	}
+	return home.Open(dir, a.environ)
+}
+
+func (a *app) spoil(p install.Plan) install.Plan {
+	if a.spoiled == nil {
+		return p
+	}
+	return a.spoiled(p)
+}
 
 // json reports whether stdout carries JSON.
 func (a *app) json() bool { return a.output == "json" }

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"os/signal"
 	"strings"
 
 	"github.com/fatih/color"
 	"github.com/spf13/cobra"
 
+	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/install"
 )
 
@@ -17,18 +19,26 @@ func newInstallCommand(a *app) *cobra.Command {
 		Use:   "install",
 		Short: "Redeem a ticket and install the connector",
 		Long: `It checks the ticket, the clock and the directory, and what doctor looks at,
-before it changes anything; then it does its steps, and undoes them if one
-fails. A check that blocks ends it with 3; one that warns is only shown. A
-second run changes nothing and says so. On a terminal it asks for what is
-missing; without one it ends with usage (connector help unattended). With
---output json each step is an event, one object a line.
+before it changes anything. Then it makes the home, the key pair and an account,
+registers a service and starts it, and waits until the hub and the directory
+have accepted it. If a step fails, or is interrupted, all are undone, but for
+what the tenant has been told: that is named. A check that blocks ends it with
+3; one that warns is only shown. A second run changes nothing and says so, or
+completes what a crash has left. On a terminal it asks for what is missing;
+without one it ends with usage (connector help unattended). With --output json
+each step is an event, one object a line.
+
+--no-service makes the home alone, needs no administrator, and is for
+containers. --name NAME installs another connector beside the first, with a
+home, a service and an account of its own.
 
 --skip and --waive take the ids of doctor's checks (connector doctor --list).
 time.tenant stands for the step check-clock, directory.bind for the step
 check-directory.`,
-		Example: `  connector install --no-service --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example \
+		Example: `  sudo connector install
+  sudo connector install --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example \
     --ldap-bind-user svc@corp.example --ldap-bind-password-file password.txt
-  connector install --no-service --dry-run
+  sudo connector install --dry-run
   connector install --no-service --ticket-file ticket.txt --skip network.hub \
     --waive "host.memory=grows in May@2026-05-31"`,
 		Args: noArgs,
@@ -54,8 +64,12 @@ type installResult struct {
 }
 
 func (a *app) install(ctx context.Context, o installAnswers) error {
-	if !o.noService {
-		return &hinted{usagef("this version registers no service"), "add --no-service, and let your service manager start \"connector run\""}
+	ctx, stop := signal.NotifyContext(ctx, hangups...) // a terminal that is closed is an interruption
+	defer stop()
+	if !o.noService && a.asks(&o) { // before anything is asked
+		if _, err := a.manager("install a service"); err != nil {
+			return err
+		}
 	}
 	g, err := a.newGate(o.gate)
 	if err != nil {
@@ -65,7 +79,7 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	if err != nil {
 		return err
 	}
-	plan := g.over(install.New(options))
+	plan := a.spoil(g.over(install.New(options)))
 	if o.dryRun {
 		for _, s := range plan {
 			if err := a.event(install.Event{Step: s, What: "planned"}, g); err != nil {
@@ -74,16 +88,17 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 		}
 		return nil
 	}
+	if options.Service != nil {
+		unlock, err := home.LockInstalls()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e, g) }) // a reader that has gone does not stop an install
-	result := installResult{Result: "installed", Home: options.Home.Dir(), Service: "none"}
-	var failed *install.StepError
-	switch {
-	case errors.As(err, &failed) && len(failed.Left) > 0:
-		result.Result = "failed"
-	case err != nil:
-		result.Result = "undone"
-	case !changed:
-		result.Result = "unchanged"
+	result := installResult{Result: outcome(err, changed, "installed"), Home: options.Home.Dir(), Service: "none"}
+	if options.Service != nil {
+		result.Service = options.Service.Unit.Name
 	}
 	if err == nil {
 		i, err := loadInstance(options.Home)
@@ -101,14 +116,54 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	}
 	if err == nil {
 		a.say("%s: connection %s of %s, in %s", result.Result, result.Connection, result.Tenant, result.Home)
-		a.say("start it with: connector run --home %s", result.Home)
+		a.sayNext(options, result)
 	}
-	if failed != nil {
+	a.sayLeft(err)
+	return err
+}
+
+// outcome is a plan's result in one word.
+func outcome(err error, changed bool, done string) string {
+	var failed *install.StepError
+	switch {
+	case errors.As(err, &failed) && len(failed.Left) > 0:
+		return "failed"
+	case err != nil:
+		return "undone"
+	case !changed:
+		return "unchanged"
+	}
+	return done
+}
+
+// sayLeft names what a failed plan could not undo.
+func (a *app) sayLeft(err error) {
+	var failed *install.StepError
+	if errors.As(err, &failed) {
 		for _, left := range failed.Left {
 			a.say("left: %v", left)
 		}
 	}
-	return err
+}
+
+// sayNext says what there is now, and what is left to do.
+func (a *app) sayNext(o install.Options, r installResult) {
+	switch {
+	case o.Service == nil:
+		a.say("start it with: connector run --home %s", r.Home)
+	case !o.Service.Start:
+		a.say("the service %s starts with the system", r.Service)
+	default:
+		a.say("the service %s runs: the hub has accepted it, and it reaches the directory", r.Service)
+		a.say("look at it with: connector%s status", instanceFlag(a.name))
+	}
+}
+
+func instanceFlag(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " --name " + name
 }
 
 // event tells of one step, as a line of JSON or on stderr. That of the gate also
@@ -120,7 +175,9 @@ func (a *app) event(e install.Event, g *gate) error {
 	}
 	if a.json() {
 		line := map[string]any{"step": e.Step.Name, "says": e.Step.Says, "event": e.What, "error": text}
-		g.tell(line)
+		if g != nil {
+			g.tell(line)
+		}
 		return a.line(line)
 	}
 	paint := map[string]*color.Color{install.Did: color.New(color.FgGreen), install.Undone: color.New(color.FgYellow), install.Stuck: color.New(color.FgRed)}[e.What]

@@ -37,6 +37,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	if err := w.complete(ctx); err != nil {
 		return none, err
 	}
+	var s *install.Service
 	if !o.noService {
 		kept, err := keepEnvironment(&c, a.environ)
 		if err != nil {
@@ -45,12 +46,20 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 		if len(kept) > 0 {
 			a.say("config.json will hold what this environment says, which the service does not see: %s", strings.Join(kept, ", "))
 		}
+		if a.name != "" {
+			if err := choosePorts(ctx, h, &c); err != nil {
+				return none, err
+			}
+		}
+		if s, err = a.newService(ctx, o, h, c, g); err != nil {
+			return none, err
+		}
 	}
 	p := newProvisioner(h, w.transport)
 	g.home, g.transport, g.ticket, g.caPath = h, w.transport, w.ticket, c.Network.CAPath
 	return install.Options{
 		Provisioner: *p, Ticket: w.ticket, Config: c, Directory: a.checkDirectory(w.transport), Gate: g.check,
-		CA: w.authorities, Mapper: profile.Default, Replace: o.replace,
+		CA: w.authorities, Mapper: profile.Default, Replace: o.replace, Service: s,
 		Note: func(text string) { a.say("warning: %s", text) },
 	}, nil
 }

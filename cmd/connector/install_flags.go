@@ -26,7 +26,9 @@ type installAnswers struct {
 	caFiles                 []string
 	proxy, server           string
 	proxyCredentials        secretFlags
-	noService, dryRun       bool
+	noService, noStart      bool
+	account                 string
+	dryRun                  bool
 	nonInteractive, replace bool
 	gate                    gateFlags
 }
@@ -52,6 +54,8 @@ func (o *installAnswers) add(f *pflag.FlagSet) {
 	o.proxyCredentials.addFile(f, "proxy-credentials", "the proxy's user:password")
 	f.StringVar(&o.server, "server-url", "", "public `URL` of this connector, for sign-in in the browser")
 	f.BoolVar(&o.noService, "no-service", false, "provision the home only; another program starts \"connector run\"")
+	f.BoolVar(&o.noStart, "no-start", false, "register the service, and start it with the next start of the system")
+	f.StringVar(&o.account, "user", "", "account that the service runs under, by its `name` (default: one of its own)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")
 	o.gate.add(f)
@@ -63,7 +67,8 @@ func (o *installAnswers) check(cmd *cobra.Command) error {
 	return errors.Join(oneOf(cmd, "ticket", "ticket-file", "ticket-stdin"),
 		oneOf(cmd, "ldap-bind-password-file", "ldap-bind-password-stdin"),
 		oneOf(cmd, "ticket-stdin", "ldap-bind-password-stdin"),
-		oneOf(cmd, "anonymous", "ldap-bind-user"), oneOf(cmd, "anonymous", "ldap-bind-method"))
+		oneOf(cmd, "anonymous", "ldap-bind-user"), oneOf(cmd, "anonymous", "ldap-bind-method"),
+		oneOf(cmd, "no-service", "no-start"), oneOf(cmd, "no-service", "user"))
 }
 
 // settings lays the flags over a configuration, as far as they need nobody to

@@ -37,9 +37,16 @@ const (
 	exitInterrupted = 130 // it was interrupted, after undoing what was begun
 )
 
-func main() {
+func main() { os.Exit(systemApp().main()) }
+
+// systemApp is the app of this process.
+func systemApp() *app {
+	return &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
+}
+
+// main runs the command that the arguments name, and returns its status.
+func (a *app) main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	cobra.MousetrapHelpText = "" // a double click on Windows is answered like any other start
 	err := newCommand(a).ExecuteContext(ctx)
 	interrupted := ctx.Err() != nil
@@ -49,7 +56,7 @@ func main() {
 	if err != nil {
 		a.complain(err, code)
 	}
-	os.Exit(code)
+	return code
 }
 
 func newCommand(a *app) *cobra.Command {
@@ -80,7 +87,7 @@ func newCommand(a *app) *cobra.Command {
 	a.flags(cmd.PersistentFlags())
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	cmd.AddCommand(
-		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newRunCommand(a), newStatusCommand(a),
+		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newUninstallCommand(a), newRunCommand(a), newStatusCommand(a),
 		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
 		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newLogsCommand(a), newSupportCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),

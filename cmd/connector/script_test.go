@@ -24,7 +24,15 @@ import (
 var update = flag.Bool("update", false, "rewrite the scripts' expectations")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"connector": main, "helper": helper})
+	testscript.Main(m, map[string]func(){
+		"connector": func() {
+			a := systemApp()
+			a.spoiled = spoilFrom(os.Getenv(spoilStep))
+			os.Exit(a.main())
+		},
+		"helper":  helper,
+		"request": request,
+	})
 }
 
 // TestScript runs the command scripts: each is a promise to the people and

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/home"
 )
 
 // A Status document is what "connector status" prints and /status serves.
@@ -56,14 +57,19 @@ func (n *node) status() status {
 }
 
 func newStatusCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	all := false
+	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say whether the connector runs, is accepted by the hub and reaches the directory",
 		Long:  "It ends with 0 when all parts are well, and with 1 when one is degraded or nothing runs.",
 		Example: `  connector status
+  connector status --all
   connector status -o json | jq '.parts[] | select(.health != "ok")'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				return a.statusOfAll(cmd.Context())
+			}
 			s, err := a.askStatus(cmd.Context())
 			if err != nil {
 				return err
@@ -79,6 +85,8 @@ func newStatusCommand(a *app) *cobra.Command {
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "every connector that is a service on this host")
+	return cmd
 }
 
 // askStatus asks the connector that runs on this home, or says what the home
@@ -88,6 +96,10 @@ func (a *app) askStatus(ctx context.Context) (status, error) {
 	if err != nil {
 		return status{}, err
 	}
+	return a.statusOf(ctx, h)
+}
+
+func (a *app) statusOf(ctx context.Context, h *home.Home) (status, error) {
 	c, err := h.Config()
 	if err != nil {
 		return status{}, err
@@ -100,19 +112,33 @@ func (a *app) askStatus(ctx context.Context) (status, error) {
 		s.Service = "stopped"
 	}
 	var i instance
-	var r running
-	if err := errors.Join(ignoreMissing(h.LoadState("instance", &i)), ignoreMissing(h.LoadState("run", &r))); err != nil {
+	if err := ignoreMissing(h.LoadState("instance", &i)); err != nil {
 		return status{}, err
 	}
 	s.Instance = i.ID
-	if r.Console == "" {
-		return s, nil
+	live, err := a.askRunning(ctx, h)
+	if err == nil {
+		return live, nil
+	}
+	if h.Locked() { // it runs, and cannot be asked
+		s.Service, s.Health = "running", agent.Degraded
+		s.Parts = []statusPart{{Name: "console", Health: agent.Down, Since: time.Now().UTC(), Detail: err.Error()}}
+	}
+	return s, nil
+}
+
+// askRunning asks the connector that runs in h. That none does is an error.
+func (a *app) askRunning(ctx context.Context, h *home.Home) (status, error) {
+	var i instance
+	var r running
+	if err := errors.Join(h.LoadState("instance", &i), h.LoadState("run", &r)); err != nil {
+		return status{}, err
 	}
 	live, err := fetchStatus(ctx, r.Console)
-	if err != nil || live.Instance != i.ID { // it has stopped, and another program may have its port
-		return s, nil //nolint:nilerr // nobody listens: that is the answer
+	if err == nil && live.Instance != i.ID { // it has stopped, and another has its port
+		err = fmt.Errorf("%s is another connector", r.Console)
 	}
-	return live, nil
+	return live, err
 }
 
 func ignoreMissing(err error) error {
