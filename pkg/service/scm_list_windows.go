@@ -55,9 +55,9 @@ func parseCommand(name, command string) Registration {
 }
 
 func homeOf(name string) string {
-	c, _, err := current(name)
-	if err != nil || c == nil {
+	r, err := current(name)
+	if err != nil || r == nil {
 		return ""
 	}
-	return parseCommand(name, c.BinaryPathName).Home
+	return parseCommand(name, r.BinaryPathName).Home
 }
