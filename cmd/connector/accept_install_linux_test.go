@@ -13,7 +13,7 @@ import (
 	"ad-ldap-connector/testdata/lab"
 )
 
-const homeThere = "/opt/auth0/ad-ldap"
+const installedHome = "/opt/auth0/ad-ldap"
 
 // TestAcceptInstall is the life of a service on a machine that systemd started:
 // installed from the program alone, started again with the machine, killed,
@@ -43,14 +43,14 @@ func TestAcceptInstall(t *testing.T) {
 func installedLife(t *testing.T, s *server) {
 	ticket := s.newTicket("life")
 	begun := time.Now()
-	out := s.Run(s.install(connectorThere, ticket, "-o", "json")...)
+	out := s.Run(s.install(shippedThere, ticket, "-o", "json")...)
 	took := time.Since(begun)
 	t.Logf("from the program alone to accepted by the hub: %.1f s", took.Seconds())
 	if took > 15*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	var r installResult
-	if err := json.Unmarshal([]byte(lastLine(out)), &r); err != nil || r.Result != "installed" || r.Service != "auth0-adldap" || r.Home != homeThere || r.Connection != "life" {
+	if err := json.Unmarshal([]byte(lastLine(out)), &r); err != nil || r.Result != "installed" || r.Service != "auth0-adldap" || r.Home != installedHome || r.Connection != "life" {
 		t.Fatalf("%+v, %v:\n%s", r, err, out)
 	}
 	if refused := s.login("life", sandbox.DemoPassword); refused != "" {
@@ -63,7 +63,7 @@ func installedLife(t *testing.T, s *server) {
 	installedFiles(t, s)
 	installedSecrets(t, s, ticket)
 
-	if out := s.Run(s.install(connectorThere, ticket, "-o", "json")...); !strings.Contains(lastLine(out), `"result":"unchanged"`) {
+	if out := s.Run(s.install(shippedThere, ticket, "-o", "json")...); !strings.Contains(lastLine(out), `"result":"unchanged"`) {
 		t.Errorf("a second run: %s", out)
 	}
 	// It is found by its short name, and needs no flags.
@@ -85,16 +85,16 @@ func installedLife(t *testing.T, s *server) {
 		t.Errorf("uninstall without a terminal: %v: %s", err, out)
 	}
 	out = s.Run("connector", "uninstall", "--yes", "-o", "json")
-	if last := lastLine(out); !strings.Contains(last, `"result":"removed"`) || !strings.Contains(last, `"kept":"`+homeThere+`"`) {
+	if last := lastLine(out); !strings.Contains(last, `"result":"removed"`) || !strings.Contains(last, `"kept":"`+installedHome+`"`) {
 		t.Errorf("uninstall: %s", out)
 	}
-	if owners := s.Run("find", homeThere, "!", "-user", "root"); owners != "" {
+	if owners := s.Run("find", installedHome, "!", "-user", "root"); owners != "" {
 		t.Errorf("these belong to an account that is gone:\n%s", owners)
 	}
 	// What was kept is taken up again, with the same keys.
-	cert := s.Run("cat", homeThere+"/certs/cert.pem")
-	s.Run(s.install(connectorThere, ticket)...)
-	if now := s.Run("cat", homeThere+"/certs/cert.pem"); now != cert {
+	cert := s.Run("cat", installedHome+"/certs/cert.pem")
+	s.Run(s.install(shippedThere, ticket)...)
+	if now := s.Run("cat", installedHome+"/certs/cert.pem"); now != cert {
 		t.Error("the key pair is another one")
 	}
 	if out := s.Run("connector", "uninstall", "--yes", "--purge"); strings.Contains(out, "kept") {
@@ -113,7 +113,7 @@ func (s *server) pid() string {
 }
 
 func (s *server) healthy() bool {
-	_, err := s.Try(homeThere+"/bin/connector", "status")
+	_, err := s.Try(installedHome+"/bin/connector", "status")
 	return err == nil
 }
 
@@ -140,9 +140,9 @@ func installedProcess(t *testing.T, s *server) {
 // installedFiles looks at who may do what with the files.
 func installedFiles(t *testing.T, s *server) {
 	for name, want := range map[string]string{
-		homeThere: "root:auth0-adldap 1771", homeThere + "/bin": "root:root 755", homeThere + "/bin/connector": "root:root 755",
-		homeThere + "/config.json": "auth0-adldap:auth0-adldap 600", homeThere + "/certs/cert.key": "auth0-adldap:auth0-adldap 600",
-		homeThere + "/state": "auth0-adldap:auth0-adldap 700",
+		installedHome: "root:auth0-adldap 1771", installedHome + "/bin": "root:root 755", installedHome + "/bin/connector": "root:root 755",
+		installedHome + "/config.json": "auth0-adldap:auth0-adldap 600", installedHome + "/certs/cert.key": "auth0-adldap:auth0-adldap 600",
+		installedHome + "/state": "auth0-adldap:auth0-adldap 700",
 	} {
 		if got := strings.TrimSpace(s.Run("stat", "--format=%U:%G %a", name)); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
@@ -150,7 +150,7 @@ func installedFiles(t *testing.T, s *server) {
 	}
 	s.Run("useradd", "stranger")
 	for _, args := range [][]string{
-		{"ls", homeThere}, {"cat", homeThere + "/config.json"}, {"cat", homeThere + "/certs/cert.key"}, {"cat", homeThere + "/logs/connector.log"},
+		{"ls", installedHome}, {"cat", installedHome + "/config.json"}, {"cat", installedHome + "/certs/cert.key"}, {"cat", installedHome + "/logs/connector.log"},
 	} {
 		if out, err := s.Try(append([]string{"setpriv", "--reuid=stranger", "--clear-groups"}, args...)...); err == nil {
 			t.Errorf("anybody may %q: %s", args, out)
@@ -159,7 +159,7 @@ func installedFiles(t *testing.T, s *server) {
 	s.Run("setpriv", "--reuid=stranger", "--clear-groups", "connector", "version")
 	// The service's account may write its files, and cannot touch the program.
 	for _, shell := range []string{"mv bin other", "rm bin/connector", "touch bin/new", "mv bin/connector x", ": >bin/connector"} {
-		if out, err := s.Try("setpriv", "--reuid=auth0-adldap", "--regid=auth0-adldap", "--clear-groups", "sh", "-c", "cd "+homeThere+" && "+shell); err == nil {
+		if out, err := s.Try("setpriv", "--reuid=auth0-adldap", "--regid=auth0-adldap", "--clear-groups", "sh", "-c", "cd "+installedHome+" && "+shell); err == nil {
 			t.Errorf("the account may %s: %s", shell, out)
 		}
 	}
@@ -188,17 +188,17 @@ func installedSecrets(t *testing.T, s *server, ticketFile string) {
 	search("processes", `for p in /proc/[0-9]*; do for f in cmdline environ; do grep -laFf /usr/lib/lab/patterns $p/$f 2>/dev/null; done; done`)
 	search("journal", `journalctl --no-pager --output=export | grep -aFf /usr/lib/lab/patterns`)
 	search("disk", `grep -rlaFf /usr/lib/lab/patterns / --exclude-dir=proc --exclude-dir=sys --exclude-dir=lab --exclude-dir=dev 2>/dev/null`,
-		homeThere+"/config.json") // the ticket, as it always was
-	search("configuration", `grep -cF '`+password+`' `+homeThere+`/config.json | grep -v '^0$'`)
+		installedHome+"/config.json") // the ticket, as it always was
+	search("configuration", `grep -cF '`+password+`' `+installedHome+`/config.json | grep -v '^0$'`)
 	s.Run("rm", "/usr/lib/lab/patterns")
 }
 
 // secondInstance installs two connectors beside each other.
 func secondInstance(t *testing.T, s *server) {
 	one, two := s.newTicket("one"), s.newTicket("two")
-	s.Run(s.install(connectorThere, one)...)
-	out := s.Run(s.install(connectorThere, two, "--name", "second", "-o", "json")...)
-	if !strings.Contains(lastLine(out), `"service":"auth0-adldap-second"`) || !strings.Contains(lastLine(out), homeThere+"-second") {
+	s.Run(s.install(shippedThere, one)...)
+	out := s.Run(s.install(shippedThere, two, "--name", "second", "-o", "json")...)
+	if !strings.Contains(lastLine(out), `"service":"auth0-adldap-second"`) || !strings.Contains(lastLine(out), installedHome+"-second") {
 		t.Errorf("%s", out)
 	}
 	for _, connection := range []string{"one", "two"} {
@@ -212,12 +212,12 @@ func secondInstance(t *testing.T, s *server) {
 			Status     status
 		}
 	}
-	out = s.Run(connectorThere, "status", "--all", "-o", "json")
+	out = s.Run(shippedThere, "status", "--all", "-o", "json")
 	if err := json.Unmarshal([]byte(out), &all); err != nil || len(all.Instances) != 2 {
 		t.Fatalf("status --all: %v: %s", err, out)
 	}
 	for i, want := range []struct{ name, home, connection string }{
-		{"auth0-adldap", homeThere, "one"}, {"auth0-adldap-second", homeThere + "-second", "two"},
+		{"auth0-adldap", installedHome, "one"}, {"auth0-adldap-second", installedHome + "-second", "two"},
 	} {
 		got := all.Instances[i]
 		if got.Name != want.name || got.Home != want.home || got.Status.Connection != want.connection || got.Status.Service != "running" {
@@ -226,18 +226,18 @@ func secondInstance(t *testing.T, s *server) {
 	}
 	// The same connection once more is said, before the tenant refuses it.
 	before := s.Look()
-	out, err := s.Try(s.install(connectorThere, two, "--name", "third")...)
-	for _, want := range []string{"agent.duplicate", homeThere + "-second serves two too", "the connection has a connector already"} {
+	out, err := s.Try(s.install(shippedThere, two, "--name", "third")...)
+	for _, want := range []string{"agent.duplicate", installedHome + "-second serves two too", "the connection has a connector already"} {
 		if exitOf(t, err) != exitUndone || !strings.Contains(out, want) {
 			t.Errorf("the same connection twice: %v, want %q in:\n%s", err, want, out)
 		}
 	}
 	lab.WantSame(t, before, s.Look())
-	s.Run(connectorThere, "uninstall", "--yes", "--purge")
+	s.Run(shippedThere, "uninstall", "--yes", "--purge")
 	if refused := s.login("two", sandbox.DemoPassword); refused != "" {
 		t.Errorf("the other one, once the first is gone: %s", refused)
 	}
-	s.Run(connectorThere, "--name", "second", "uninstall", "--yes", "--purge")
+	s.Run(shippedThere, "--name", "second", "uninstall", "--yes", "--purge")
 	s.Run("rm", one, two)
 }
 
@@ -245,7 +245,7 @@ func secondInstance(t *testing.T, s *server) {
 func refusedInstalls(t *testing.T, s *server) {
 	ticket := s.newTicket("refused")
 	s.Run("useradd", "--create-home", "somebody")
-	if out, err := s.Try("setpriv", "--reuid=somebody", "--clear-groups", connectorThere, "install", "--non-interactive"); exitOf(t, err) != exitFault ||
+	if out, err := s.Try("setpriv", "--reuid=somebody", "--clear-groups", shippedThere, "install", "--non-interactive"); exitOf(t, err) != exitFault ||
 		!strings.Contains(out, "only an administrator may") || !strings.Contains(out, "--no-service") {
 		t.Errorf("without rights: %v: %s", err, out)
 	}
@@ -255,7 +255,7 @@ func refusedInstalls(t *testing.T, s *server) {
 	s.Write("/etc/systemd/system/auth0-adldap.service", []byte("[Service]\nExecStart=/bin/sleep infinity\n"))
 	s.Run("systemctl", "daemon-reload")
 	before := s.Look()
-	if out, err := s.Try(s.install(connectorThere, ticket)...); exitOf(t, err) != exitUndone || !strings.Contains(out, "is not the connector's") {
+	if out, err := s.Try(s.install(shippedThere, ticket)...); exitOf(t, err) != exitUndone || !strings.Contains(out, "is not the connector's") {
 		t.Errorf("a foreign service: %v: %s", err, out)
 	}
 	lab.WantSame(t, before, s.Look())
@@ -266,7 +266,7 @@ func refusedInstalls(t *testing.T, s *server) {
 	s.Run("mkdir", "-p", "/opt/auth0")
 	s.Run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/opt/auth0")
 	before = s.Look()
-	if out, err := s.Try(s.install(connectorThere, ticket, "--skip", "host.disk")...); exitOf(t, err) != exitUndone || !strings.Contains(out, "no space left") {
+	if out, err := s.Try(s.install(shippedThere, ticket, "--skip", "host.disk")...); exitOf(t, err) != exitUndone || !strings.Contains(out, "no space left") {
 		t.Errorf("a full disk: %v: %s", err, out)
 	}
 	lab.WantSame(t, before, s.Look())

@@ -15,7 +15,7 @@ import (
 // killed, the same command installs the connector as if nothing had happened.
 func spoiledSteps(t *testing.T, s *server) {
 	ticket := s.newTicket("plan")
-	steps := planned(t, s, s.install(connectorThere, ticket))
+	steps := planned(t, s, s.install(shippedThere, ticket))
 	if len(steps) < 15 || steps[0] != "redeem-ticket" || steps[len(steps)-1] != "wait-connected" {
 		t.Fatalf("the plan is %q", steps)
 	}
@@ -71,13 +71,13 @@ func spoilOne(t *testing.T, s *server, step, how string, kept bool) {
 		if last := lastLine(s.Run(command...)); !strings.Contains(last, `"result":"unchanged"`) {
 			t.Errorf("the third run: %s", last)
 		}
-		s.Run(homeThere+"/bin/connector", "uninstall", "--yes", "--purge")
+		s.Run(installedHome+"/bin/connector", "uninstall", "--yes", "--purge")
 	case kept:
 		if status != exitFault || !strings.Contains(out, "the key pair stays, because the tenant has registered it") {
 			t.Errorf("it ended with %d: %s", status, out)
 		}
-		if left := s.Run("find", homeThere, "-type", "f", "!", "-name", "*.lock"); left != homeThere+"/certs/cert.key\n"+homeThere+"/certs/cert.pem\n" &&
-			left != homeThere+"/certs/cert.pem\n"+homeThere+"/certs/cert.key\n" {
+		if left := s.Run("find", installedHome, "-type", "f", "!", "-name", "*.lock"); left != installedHome+"/certs/cert.key\n"+installedHome+"/certs/cert.pem\n" &&
+			left != installedHome+"/certs/cert.pem\n"+installedHome+"/certs/cert.key\n" {
 			t.Errorf("left:\n%s", left)
 		}
 		// The same command completes what was begun, with the pair that is known.
@@ -85,7 +85,7 @@ func spoilOne(t *testing.T, s *server, step, how string, kept bool) {
 		if !strings.Contains(lastLine(again), `"result":"installed"`) {
 			t.Errorf("the second run: %s", again)
 		}
-		s.Run(homeThere+"/bin/connector", "uninstall", "--yes", "--purge")
+		s.Run(installedHome+"/bin/connector", "uninstall", "--yes", "--purge")
 	default:
 		want := exitUndone
 		if how == interrupt {

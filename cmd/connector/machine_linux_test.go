@@ -21,7 +21,7 @@ type server struct {
 
 // Where the programs are in the machine, out of the way of what an install does.
 const (
-	connectorThere = "/usr/lib/lab/connector" // the real one
+	shippedThere = "/usr/lib/lab/connector" // the real one
 	spoiledThere   = "/usr/lib/lab/spoiled/connector"
 	requestThere   = "/usr/lib/lab/request"
 )
@@ -50,7 +50,7 @@ func bootServer(t *testing.T) *server {
 	t.Helper()
 	m := lab.Boot(t)
 	connector, spoiled := builds(t)
-	for from, to := range map[string]string{connector: connectorThere, spoiled: spoiledThere} {
+	for from, to := range map[string]string{connector: shippedThere, spoiled: spoiledThere} {
 		m.Copy(from, to)
 	}
 	m.Run("ln", "-s", spoiledThere, requestThere)
@@ -63,7 +63,7 @@ func bootServer(t *testing.T) *server {
 func (s *server) startSandbox() {
 	s.t.Helper()
 	s.Run("systemd-run", "--quiet", "--unit=sandbox", "--property=StandardOutput=file:/usr/lib/lab/sandbox.json", "--property=StandardError=journal",
-		connectorThere, "sandbox", "--state", "/usr/lib/lab/sandbox", "--listen", "127.0.0.1:4443", "--ldap-listen", "127.0.0.1:4389")
+		shippedThere, "sandbox", "--state", "/usr/lib/lab/sandbox", "--listen", "127.0.0.1:4443", "--ldap-listen", "127.0.0.1:4389")
 	lab.Eventually(s.t, "the sandbox", func() bool {
 		out, err := s.Try("cat", "/usr/lib/lab/sandbox.json")
 		return err == nil && json.Unmarshal([]byte(out), &s.sandbox) == nil && s.sandbox.URL != ""
