@@ -129,6 +129,7 @@ func (h *Home) RemoveFormer() error {
 // kept as JSON, and holds secrets.
 type Before struct {
 	Data  bool              `json:"data"`            // what counted lay below data/
+	Keyed bool              `json:"keyed"`           // it had a key pair, wherever that lay
 	Aside string            `json:"aside,omitempty"` // the backup that AdoptData made
 	Files map[string][]byte `json:"files"`           // what was in the four places of an archive; without those that were not there
 	Taken map[string][]byte `json:"taken,omitempty"` // what an install has made of them
@@ -143,6 +144,8 @@ func (h *Home) Before() (b Before, err error) {
 	if b.Files, err = h.four(); err != nil {
 		return b, err
 	}
+	_, below := os.Lstat(h.Path(filepath.FromSlash(layouts[keyFile][0])))
+	b.Keyed = b.Files[keyFile] != nil || b.Data && below == nil
 	names, err := h.Belongings()
 	if err != nil {
 		return b, err
@@ -160,11 +163,6 @@ func (h *Home) Before() (b Before, err error) {
 		b.Marks = append(b.Marks, m)
 	}
 	return b, nil
-}
-
-// Lacks reports whether none of the files was there.
-func (b Before) Lacks(names ...string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return b.Files[name] != nil })
 }
 
 // four returns the files that an archive has, as they are now. It follows no
@@ -205,13 +203,13 @@ func (h *Home) Return(b Before) (notes []string, err error) {
 	for _, name := range replaceable {
 		want[name] = b.Files[name]
 	}
-	if renewed := b.Taken[keyFile] != nil && now[keyFile] != nil && !bytes.Equal(now[keyFile], b.Taken[keyFile]); renewed {
+	if now[keyFile] != nil && (!b.Keyed || b.Taken[keyFile] != nil && !bytes.Equal(now[keyFile], b.Taken[keyFile])) {
 		for _, name := range []string{configFile, certFile, keyFile} {
 			want[name] = now[name]
 		}
-		notes = append(notes, "The key pair has been renewed since; it stays, and config.json with it.")
+		notes = append(notes, "The key pair is newer than the install; it stays, and config.json with it.")
 		if b.Data {
-			notes = append(notes, "Copy both to "+h.Path(dataFolder)+" for the former connector: it has the former pair there.")
+			notes = append(notes, "Copy both to "+h.Path(dataFolder)+" for the former connector, which reads them there.")
 		}
 	}
 	changed := false

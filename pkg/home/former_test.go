@@ -83,7 +83,7 @@ func TestReturn(t *testing.T) {
 			if err := h.SaveKeys(testPair(t, "b")); err != nil {
 				t.Fatal(err)
 			}
-		}, notes: []string{"The key pair has been renewed"}, also: []string{"backups/20250301-120000/certs/cert.key", "backups/20250301-120000/certs/cert.pem"}},
+		}, notes: []string{"The key pair is newer"}, also: []string{"backups/20250301-120000/certs/cert.key", "backups/20250301-120000/certs/cert.pem"}},
 	} {
 		h := lay(t, tt.before)
 		h.now = fixedClock

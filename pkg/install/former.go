@@ -114,7 +114,7 @@ func (w *work) adoptHome() Step {
 			if !w.recorded {
 				return nil
 			}
-			if w.known && w.former.Home.Lacks(home.KeyPair...) && w.Former.Data == nil {
+			if w.known && !w.former.Home.Keyed {
 				return errors.Join(w.restoreFormer(ctx), errors.New("the home stays taken over, because of its new key pair"))
 			}
 			if err := w.Home.Take(&w.former.Home); err != nil { // nobody else has changed it meanwhile
@@ -235,7 +235,7 @@ func Rollback(h *home.Home, system FormerServices, note func(string)) (Plan, err
 		return nil, err
 	}
 	again := func(context.Context) error {
-		return errors.New("the same command again goes on from here")
+		return errors.New("run connector uninstall --rollback --home " + h.Dir() + " again: it goes on from here")
 	}
 	return Plan{
 		{Name: "restore-home", Says: "Give " + h.Dir() + " back to the Node connector",
