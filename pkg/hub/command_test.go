@@ -337,7 +337,7 @@ func TestUnusableSigningKeyRefusesEverything(t *testing.T) {
 		log.waitFor(t, "Unauthorized attemp of authentication.")
 		log.waitFor(t, "no command can be verified")
 		log.waitFor(t, "auth0: Agent accepted.") // after the state
-		if !strings.Contains(s.last(), "accepted the tenant's signing key is") {
+		if !strings.Contains(s.last(), "keyless the tenant's signing key is") {
 			t.Errorf("state %q", s.last())
 		}
 	}

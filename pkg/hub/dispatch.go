@@ -15,6 +15,7 @@ type commands struct {
 	quiet *mufflers
 	shed  *shedder
 	stop  chan struct{} // closed when no link will follow
+	held  chan struct{} // has one for each command whose token waits for keys
 
 	gate     sync.Mutex // guards what follows
 	lanes    *lanes
@@ -89,6 +90,15 @@ func (c *Client) command(l *link, cmd *command, f frame) {
 		c.unauthorized(cmd, err)
 		return
 	}
+	if keys := c.verify.await(token); keys != nil {
+		c.hold(l, cmd, token, arrived, keys)
+		return
+	}
+	c.judge(l, cmd, token, arrived)
+}
+
+// judge begins a command whose token is the tenant's. The caller has entered.
+func (c *Client) judge(l *link, cmd *command, token string, arrived time.Time) {
 	got, err := c.verify.check(token)
 	if err != nil {
 		c.unauthorized(cmd, err)

@@ -98,13 +98,13 @@ func TestStopSaysFarewellOnBothLinks(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		synctest.Wait()
-		if got := <-all[0]; got != "farewell 1000" {
+		if got := heard(t, all[0]); got != "farewell 1000" {
 			t.Errorf("on the idle link: %s", got)
 		}
-		if got := <-all[1]; !strings.HasPrefix(got, `{"n":"p_result","p":{"profile"`) {
+		if got := heard(t, all[1]); !strings.HasPrefix(got, `{"n":"p_result","p":{"profile"`) {
 			t.Errorf("on the other: %s", got)
 		}
-		if got := <-all[1]; got != "farewell 1000" {
+		if got := heard(t, all[1]); got != "farewell 1000" {
 			t.Errorf("on the other: %s", got)
 		}
 		if c.Accepted() {

@@ -106,7 +106,7 @@ func TestHalfOpenLinksAreFound(t *testing.T) {
 					}
 					texts, _ := minded(next)
 					if busy {
-						if got := <-texts; !strings.HasPrefix(got, `{"n":"p_result","p":{"profile"`) {
+						if got := heard(t, texts); !strings.HasPrefix(got, `{"n":"p_result","p":{"profile"`) {
 							t.Errorf("heard %s", got)
 						}
 					}
@@ -160,7 +160,7 @@ func TestAHubThatStalls(t *testing.T) {
 				}
 				texts, _ := minded(next)
 				next.text(t, ask("authenticate_user", `{"pid":"next","username":"jane","password":"secret"}`))
-				for !strings.HasPrefix(<-texts, `{"n":"next_result","p":{"profile"`) { // after what was left undone
+				for !strings.HasPrefix(heard(t, texts), `{"n":"next_result","p":{"profile"`) { // after what was left undone
 				}
 			})
 		})

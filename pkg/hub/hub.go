@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,7 @@ type State string
 const (
 	Connecting State = "connecting" // dialling, or waiting for the hub's verdict
 	Accepted   State = "accepted"   // commands are answered
+	Keyless    State = "keyless"    // accepted, but no command can be verified, and none is answered
 	Rejected   State = "rejected"   // the hub does not know this agent's key; tried again slowly
 	Lost       State = "lost"       // no link; tried again soon
 )
@@ -74,6 +76,10 @@ type Options struct {
 	Realm      string        // the audience of the agent's token
 	Signer     crypto.Signer // the agent's RSA key
 	SigningKey string        // the tenant's: a PEM public key or certificate, else a shared secret
+
+	// KeySet reads the JWK set that the tenant publishes; used when there is no
+	// SigningKey [none: then every command is refused].
+	KeySet func(context.Context) ([]byte, error)
 
 	HTTP *http.Client // whose proxy and TLS rules apply [a plain client]
 	Log  *slog.Logger // [none]
@@ -167,14 +173,19 @@ func New(h Handler, o Options) (*Client, error) {
 		handler: h, o: o, url: u.String(), host: u.Host, log: o.Log,
 		random: rand.Float64, pace: pace{pingInterval, pongTimeout}, http: withoutRedirects(o.HTTP),
 		verify: newVerifier(o.SigningKey, o.Now),
-		lines:  newLines(o.Links, o.State),
 		commands: commands{
 			quiet: newMufflers(),
 			shed:  newShedder(),
 			stop:  make(chan struct{}),
 			lanes: newLanes(o.MaxInFlight, o.RequestTimeout),
+			held:  make(chan struct{}, maxHeld),
 		},
 	}
+	if strings.TrimSpace(o.SigningKey) == "" && o.KeySet != nil {
+		c.verify = newPublishedVerifier(o.KeySet, o.Now)
+		c.verify.ring.told = c.keysRead
+	}
+	c.lines = newLines(o.Links, o.State, c.verify.fault)
 	if u.Scheme == "ws" && !loopback(u.Hostname()) {
 		c.log.Warn("the link to the hub is not encrypted: passwords travel in clear", "hub", u.Host)
 	}

@@ -22,7 +22,8 @@ type place struct {
 
 // lines are the client's links, and where replies find one that is alive.
 type lines struct {
-	told func(State, string)
+	told  func(State, string)
+	fault func() error // why no command can be verified
 
 	telling sync.Mutex // told gets the states in their order
 	mu      sync.Mutex // guards what follows
@@ -31,8 +32,8 @@ type lines struct {
 	err     error         // why there is no link
 }
 
-func newLines(n int, told func(State, string)) lines {
-	return lines{told: told, places: make([]place, n), changed: make(chan struct{})}
+func newLines(n int, told func(State, string), fault func() error) lines {
+	return lines{told: told, fault: fault, places: make([]place, n), changed: make(chan struct{})}
 }
 
 // change edits place i, wakes all who wait for a change, and tells the state.
@@ -48,25 +49,39 @@ func (l *lines) change(i int, edit func(*place)) {
 	l.told(state, detail)
 }
 
+// again tells the state anew, because commands can be verified now, or no
+// longer, if that matters.
+func (l *lines) again() {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	state, detail := l.summary(0)
+	l.mu.Unlock()
+	if state == Accepted || state == Keyless {
+		l.told(state, detail)
+	}
+}
+
 // summary is the state of all, after place i has changed: one accepted link is
 // enough to serve.
 func (l *lines) summary(i int) (State, string) {
-	up, first, missing := 0, -1, ""
-	for j, p := range l.places {
+	up, missing := 0, ""
+	for _, p := range l.places {
 		switch {
 		case p.state == Accepted:
-			if up++; first < 0 {
-				first = j
-			}
+			up++
 		case p.detail != "" && missing == "":
 			missing = ": " + p.detail
 		}
 	}
-	switch {
-	case up == 0:
+	if up == 0 {
 		return l.places[i].state, l.places[i].detail
-	case up == len(l.places) || l.places[first].detail != "":
-		return Accepted, l.places[first].detail
+	}
+	if err := l.fault(); err != nil {
+		return Keyless, err.Error()
+	}
+	if up == len(l.places) {
+		return Accepted, ""
 	}
 	return Accepted, fmt.Sprintf("%d of %d links%s", up, len(l.places), missing)
 }

@@ -37,6 +37,9 @@ func (c *Client) Run(ctx context.Context) error {
 	answering, silence := context.WithCancel(context.WithoutCancel(ctx))
 	defer silence()
 	answers.Go(func() { c.sheds(answering) })
+	if c.verify.ring != nil {
+		answers.Go(func() { c.verify.ring.run(answering) })
+	}
 	<-ctx.Done()
 	c.drain(cancel)
 	hangUp()
@@ -114,11 +117,7 @@ func (c *Client) attempt(ctx, serving context.Context, i int) (lasted time.Durat
 	}
 	start := time.Now()
 	c.verify.renew() // the tenant may have exchanged its keys meanwhile
-	detail := ""
-	if fault := c.verify.fault(); fault != nil {
-		detail = fault.Error()
-	}
-	c.change(i, func(p *place) { p.link, p.state, p.detail = l, Accepted, detail })
+	c.change(i, func(p *place) { p.link, p.state, p.detail = l, Accepted, "" })
 	c.log.Info("auth0: Agent accepted.", "hub", c.host)
 	l.work.Go(func() { l.ping(c) })
 	select {

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
@@ -21,8 +22,9 @@ const leeway = 60 * time.Second
 // A verifier tells the tenant's tokens from all others.
 type verifier struct {
 	parser *jwt.Parser
-	key    any   // []byte, *rsa.PublicKey or *ecdsa.PublicKey
-	broken error // why no token can be verified at all
+	key    any      // []byte, *rsa.PublicKey or *ecdsa.PublicKey
+	ring   *keyring // instead of key, when the tenant publishes its keys; else nil
+	broken error    // why no token can be verified at all
 	now    func() time.Time
 	seen   *memory
 }
@@ -36,6 +38,16 @@ func newVerifier(signingKey string, now func() time.Time) *verifier {
 	v.key, methods, v.broken = parseSigningKey(signingKey)
 	v.parser = jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now), jwt.WithIssuedAt())
 	return v
+}
+
+// newPublishedVerifier makes a verifier that takes the keys which the tenant
+// publishes, whatever their kind, and never a shared secret.
+func newPublishedVerifier(read func(context.Context) ([]byte, error), now func() time.Time) *verifier {
+	methods := []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"}
+	return &verifier{
+		now: now, seen: newMemory(maxRemembered), ring: newKeyring(read),
+		parser: jwt.NewParser(jwt.WithValidMethods(methods), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now), jwt.WithIssuedAt()),
+	}
 }
 
 // parseSigningKey returns the tenant's key and the algorithms that it can
@@ -89,10 +101,34 @@ func parsePublicKey(text string) (any, error) {
 }
 
 // fault says why no token can be verified at all; nil when some can.
-func (v *verifier) fault() error { return v.broken }
+func (v *verifier) fault() error {
+	if v.ring != nil {
+		return v.ring.fault()
+	}
+	return v.broken
+}
 
-// renew does nothing yet.
-func (v *verifier) renew() {}
+// renew has the tenant's keys read anew, if it publishes them.
+func (v *verifier) renew() {
+	if v.ring != nil {
+		v.ring.want()
+	}
+}
+
+// await returns nil when check can judge the token now, else what to wait for.
+func (v *verifier) await(token string) <-chan struct{} {
+	if v.ring == nil {
+		return nil
+	}
+	return v.ring.await(token)
+}
+
+func (v *verifier) keyOf(t *jwt.Token) (any, error) {
+	if v.ring != nil {
+		return v.ring.key(t)
+	}
+	return v.key, nil
+}
 
 // check returns the claims of a token that the tenant has signed, that is
 // valid now, and whose pid was not seen before. The errors say nothing of the
@@ -102,7 +138,7 @@ func (v *verifier) check(token string) (claims, error) {
 		return nil, v.broken
 	}
 	c := claims{}
-	if _, err := v.parser.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return v.key, nil }); err != nil {
+	if _, err := v.parser.ParseWithClaims(token, &c, v.keyOf); err != nil {
 		return nil, reason(err)
 	}
 	pid := c.pid()
@@ -131,6 +167,8 @@ func reason(err error) error {
 		{jwt.ErrTokenNotValidYet, "the token is not valid yet"},
 		{jwt.ErrTokenUsedBeforeIssued, "the token was issued in the future"},
 		{errDate, "a date in the token is not a number"},
+		{errNoKeys, errNoKeys.Error()},
+		{errUnknownKey, errUnknownKey.Error()},
 		{jwt.ErrTokenSignatureInvalid, "the token's signature or algorithm is not the tenant's"},
 		{jwt.ErrTokenMalformed, "not a token"},
 	} {
