@@ -47,6 +47,8 @@ var events = []event{
 	{232, "a command was dropped: the hub does not take its answer"},
 	{233, "a command came too late: the connector is stopping"},
 	{234, "change_password was ignored: write-back is not enabled"},
+	{235, "a command was dropped: the tenant's keys are being read"},
+	{236, "the tenant's keys could not be read"},
 	{240, "Unauthorized attemp of authentication."},
 	{241, "Unauthorized attemp of search_users."},
 	{242, "Unauthorized attempt of list_groups"},

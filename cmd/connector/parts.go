@@ -11,6 +11,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/console"
 	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/install"
@@ -28,12 +29,12 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	}
 	ctx, restart := context.WithCancelCause(ctx)
 	defer restart(nil)
-	rejected := make(chan struct{}, 1)
+	stale, lost := make(chan struct{}, 1), false
 	t := r.Config.Tenant
 	n.served.Store(&t)
 	client, err := hub.New(n.users, hub.Options{
 		URL: t.Hub, Connection: t.Connection, Realm: t.Realm,
-		Signer: r.Keys.Signer, SigningKey: string(t.SigningKey),
+		Signer: r.Keys.Signer, SigningKey: string(t.SigningKey), KeySet: n.keySet(t),
 		HTTP: n.transport.HTTP, Log: n.log.With("part", "hub"), Now: n.now,
 		WriteBack: n.config.Policy.WriteBack, MaxInFlight: n.config.Agent.MaxInFlight,
 		Links: n.config.Agent.HubLinks, Drain: n.config.Agent.Drain,
@@ -44,9 +45,13 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 			if s != hub.Connecting { // until it is known better, what was said last holds
 				report(hubHealth(s), detail)
 			}
-			if s == hub.Rejected {
+			// A tenant that sends its signing key may have exchanged it while we
+			// were away; one that publishes its keys is asked by the hub's client.
+			back := lost && s == hub.Accepted && t.SigningKey != ""
+			lost = s != hub.Accepted && (lost || s == hub.Lost)
+			if back || s == hub.Rejected {
 				select {
-				case rejected <- struct{}{}:
+				case stale <- struct{}{}:
 				default: // one is waiting already
 				}
 			}
@@ -59,7 +64,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n.keepFresh(ctx, fresh, r, rejected, restart)
+		n.keepFresh(ctx, fresh, r, stale, restart)
 	}()
 	err = client.Run(ctx)
 	restart(nil)
@@ -68,6 +73,16 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		return errMoved // the agent starts this part again, with the new settings
 	}
 	return err
+}
+
+// keySet reads the keys that the tenant publishes, where its ticket came from;
+// nil when there is none.
+func (n *node) keySet(t config.Tenant) func(context.Context) ([]byte, error) {
+	ticket, err := tenant.ParseTicket(string(t.Ticket))
+	if err != nil {
+		return nil
+	}
+	return func(ctx context.Context) ([]byte, error) { return n.provisioner.Tenant.KeySet(ctx, ticket) }
 }
 
 // settings asks the tenant until there is enough to serve the hub with, and
@@ -102,7 +117,7 @@ func hubHealth(s hub.State) agent.State {
 	switch s {
 	case hub.Accepted:
 		return agent.OK
-	case hub.Rejected:
+	case hub.Rejected, hub.Keyless:
 		return agent.Degraded
 	}
 	return agent.Down
@@ -134,9 +149,10 @@ func complete(r install.Result) bool {
 }
 
 // keepFresh asks the tenant again, with backoff, while the settings are not
-// fresh, and whenever the hub rejects the agent: a tenant that lost the
-// certificate learns it anew. Settings that changed restart the part.
-func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result, rejected <-chan struct{}, restart context.CancelCauseFunc) {
+// fresh, and whenever they are stale: when the hub rejects the agent, for a
+// tenant that lost the certificate learns it anew, and when a link is there
+// again. Settings that changed restart the part.
+func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result, stale <-chan struct{}, restart context.CancelCauseFunc) {
 	pause := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Minute}
 	pause.Reset()
 	for {
@@ -145,7 +161,7 @@ func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result,
 			select {
 			case <-ctx.Done():
 				return
-			case <-rejected:
+			case <-stale:
 				fresh = false
 			}
 		}

@@ -33,7 +33,7 @@ type sandboxInfo struct {
 type sandboxOptions struct {
 	listen, ldapListen, users, state string
 	noDirectory, noTenant            bool
-	kerberos, certAuth               bool
+	kerberos, certAuth, jwks         bool
 	untilStdin                       bool
 }
 
@@ -65,6 +65,7 @@ Its page, at the url, shows the connected agents and tries logins.`,
 	f.StringVar(&o.users, "users", "", "`FILE.ldif|N`: users from a file, or so many made up (up to 100000)")
 	f.BoolVar(&o.kerberos, "kerberos", false, "the connection says that Kerberos is on")
 	f.BoolVar(&o.certAuth, "cert-auth", false, "the connection says that client certificates are on")
+	f.BoolVar(&o.jwks, "jwks", false, "the tenant publishes its signing keys, instead of sending one")
 	f.StringVar(&o.state, "state", "", "`folder` that keeps the tenant and the service account's password over restarts (default: a temporary one)")
 	f.BoolVar(&o.untilStdin, "until-stdin-closes", false, "end when standard input does")
 	if err := f.MarkHidden("until-stdin-closes"); err != nil {
@@ -89,7 +90,7 @@ func (a *app) sandbox(ctx context.Context, o sandboxOptions) (err error) {
 	var info sandboxInfo
 	var certificate *tls.Config
 	if !o.noTenant {
-		cloud, err := sandbox.StartCloud(sandbox.CloudOptions{Listen: o.listen, State: o.state, Kerberos: o.kerberos, CertAuth: o.certAuth, Log: a.log()})
+		cloud, err := sandbox.StartCloud(sandbox.CloudOptions{Listen: o.listen, State: o.state, Kerberos: o.kerberos, CertAuth: o.certAuth, JWKS: o.jwks, Log: a.log()})
 		if err != nil {
 			return err
 		}

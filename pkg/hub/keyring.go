@@ -106,7 +106,7 @@ func (k *keyring) renew(ctx context.Context) bool {
 	data, err := k.read(ctx)
 	if err == nil {
 		if keys, err = parseKeySet(data); err != nil {
-			err = fmt.Errorf("read the keys that the tenant publishes: %w", err)
+			err = fmt.Errorf("the keys that the tenant publishes: %w", err)
 		}
 	}
 	k.mu.Lock()

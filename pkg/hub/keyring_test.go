@@ -267,7 +267,7 @@ func TestATenantWithoutKeys(t *testing.T) {
 		l := hub.accept(t)
 		texts, _ := minded(l)
 		synctest.Wait()
-		if got, want := s.last(), "keyless read the keys that the tenant publishes: it has no keys"; got != want {
+		if got, want := s.last(), "keyless the keys that the tenant publishes: it has no keys"; got != want {
 			t.Errorf("state %q, want %q", got, want)
 		}
 		tenant.mu.Lock()

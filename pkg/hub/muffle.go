@@ -43,7 +43,7 @@ func (m *muffler) say(say func(string, ...any), text string, attrs ...any) {
 		return
 	}
 	if dropped > 0 {
-		attrs = append(attrs, slog.Int("not shown before", dropped))
+		attrs = append(attrs, slog.Int("omitted", dropped))
 	}
 	say(text, attrs...)
 }

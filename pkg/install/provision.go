@@ -107,15 +107,12 @@ func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *con
 	if err != nil {
 		return "", err
 	}
+	if key == "" && (c.Tenant.SigningKey != "" || c.Tenant.SentThumbprint == "") { // said when it is new
+		note = "the tenant sent no signing key; the requests of its hub are verified by the keys that it publishes"
+	}
 	c.Tenant.SentThumbprint = pair.Thumbprint()
-	if key == "" && c.Tenant.SigningKey == "" {
-		return "the tenant sent no signing key; every request of its hub will be refused", nil
-	}
-	if key == "" {
-		return "the tenant sent no signing key; the former one stays", nil
-	}
 	c.Tenant.SigningKey = config.Secret(key)
-	return "", nil
+	return note, nil
 }
 
 // apply takes over what the tenant decides (the existing connector writes the

@@ -163,17 +163,22 @@ func TestNoSigningKeyIsNoted(t *testing.T) {
 	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "no signing key") || r.Config.Tenant.SigningKey != "" {
 		t.Errorf("notes %q", r.Notes)
 	}
+	if r = w.refresh(t); len(r.Notes) != 0 || r.Config.Tenant.SigningKey != "" {
+		t.Errorf("at the next start: notes %q", r.Notes)
+	}
 	w.wire.spoil = nil
-	key := w.refresh(t).Config.Tenant.SigningKey
+	if w.refresh(t).Config.Tenant.SigningKey == "" {
+		t.Error("the tenant sent a key, and it was not kept")
+	}
 	w.wire.spoil = silent
 	r = w.refresh(t)
-	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "former one stays") || r.Config.Tenant.SigningKey != key {
-		t.Errorf("notes %q", r.Notes)
+	if len(r.Notes) != 1 || !strings.Contains(r.Notes[0], "by the keys that it publishes") || r.Config.Tenant.SigningKey != "" {
+		t.Errorf("notes %q; a key that the tenant no longer sends must not be believed", r.Notes)
 	}
 }
 
-// TestAnInstallNotesThatThereIsNoSigningKey: it succeeded, and would answer
-// nobody.
+// TestAnInstallNotesThatThereIsNoSigningKey: requests are verified in another
+// way then, for which the tenant must be reached.
 func TestAnInstallNotesThatThereIsNoSigningKey(t *testing.T) {
 	w := newWorld(t)
 	w.wire.spoil = func(_ int, r *http.Request, next http.RoundTripper) (*http.Response, error) {

@@ -23,6 +23,7 @@ const maxCall = 64 << 10
 func (c *Cloud) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /test", c.serveClock)
+	mux.HandleFunc("GET /.well-known/jwks.json", c.serveKeys)
 	mux.HandleFunc("GET /p/ad/{ticket}/info", c.ticketed(c.serveInfo))
 	mux.HandleFunc("GET /p/ad/{ticket}", c.ticketed(c.serveTicket))
 	mux.HandleFunc("POST /p/ad/{ticket}", c.ticketed(c.serveRegister))
@@ -32,6 +33,7 @@ func (c *Cloud) handler() http.Handler {
 	mux.HandleFunc("GET /api/connections", c.serveConnections)
 	mux.HandleFunc("POST /api/connections", c.serveNewConnection)
 	mux.HandleFunc("DELETE /api/connections/{name}/certificates", c.serveUnpin)
+	mux.HandleFunc("POST /api/connections/{name}/key", c.serveNewKey)
 	mux.HandleFunc("POST /api/requests/{command}", c.serveRequest)
 	mux.HandleFunc("GET /{$}", c.servePage)
 	mux.HandleFunc("POST /login", c.serveLogin)

@@ -42,6 +42,9 @@ type CloudOptions struct {
 	// Log receives what happens, without passwords, tickets and keys; nil
 	// means nothing is logged.
 	Log *slog.Logger
+	// JWKS has the tenant publish its signing keys, at /.well-known/jwks.json,
+	// and send none to agents that say that they look there.
+	JWKS bool
 	// Kerberos and CertAuth are the first connection's switches, as given at
 	// each start.
 	Kerberos, CertAuth bool

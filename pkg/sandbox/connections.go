@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha1" // thumbprints are SHA-1 on this wire
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -50,6 +51,7 @@ type cloudConnection struct {
 
 	signer any               // what tokens to agents are signed with
 	public string            // what agents verify them with
+	keyID  string            // names signer among the published keys; "" for a secret
 	pinned []pinnedAgentCert // Certificates, parsed
 }
 
@@ -73,7 +75,7 @@ func (cc *cloudConnection) prepare() error {
 		if len(cc.Key) < 32 {
 			return errors.New("its signing key is too short")
 		}
-		cc.signer, cc.public = []byte(cc.Key), cc.Key
+		cc.signer, cc.public, cc.keyID = []byte(cc.Key), cc.Key, ""
 	case "RS256":
 		key, err := parseCloudKey(cc.Key)
 		if err != nil {
@@ -83,6 +85,8 @@ func (cc *cloudConnection) prepare() error {
 		if err != nil {
 			return fmt.Errorf("write its public key: %w", err)
 		}
+		sum := sha256.Sum256(der)
+		cc.keyID = hex.EncodeToString(sum[:8])
 		cc.signer, cc.public = key, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 	default:
 		return fmt.Errorf("its signing algorithm %q is neither HS256 nor RS256", cc.Algorithm)
@@ -166,8 +170,16 @@ func (c *Cloud) NewConnection(name string, kerberos, certAuth bool) (ticket, rea
 }
 
 func (c *Cloud) add(name string, kerberos, certAuth bool) (*cloudConnection, error) {
+	algorithm := "HS256"
+	if c.options.JWKS {
+		algorithm = "RS256" // a secret cannot be published
+	}
+	key, err := newCloudKey(algorithm)
+	if err != nil {
+		return nil, err
+	}
 	cc := &cloudConnection{
-		Name: name, Secret: rand.Text(), Algorithm: "HS256", Key: rand.Text() + rand.Text(),
+		Name: name, Secret: rand.Text(), Algorithm: algorithm, Key: key,
 		Kerberos: kerberos, CertAuth: certAuth,
 	}
 	if err := cc.prepare(); err != nil {
@@ -240,25 +252,34 @@ func (c *Cloud) Unpin(connection string) error {
 	return nil
 }
 
+// newCloudKey makes a signing key as a connection keeps it.
+func newCloudKey(algorithm string) (string, error) {
+	if algorithm != "RS256" {
+		return rand.Text() + rand.Text(), nil
+	}
+	pair, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		return "", fmt.Errorf("make a signing key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(pair)
+	if err != nil {
+		return "", fmt.Errorf("make a signing key: %w", err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), nil
+}
+
 // SetSigning gives a connection a new signing key, "HS256" (a secret) or
-// "RS256" (a key pair, whose public half agents get as PEM). Agents learn of it
-// when they register again.
+// "RS256" (a key pair, whose public half agents get as PEM, or find published).
+// Agents learn of a sent key when they register again, of a published one when
+// they see it used.
 func (c *Cloud) SetSigning(connection, algorithm string) error {
-	key := rand.Text() + rand.Text()
-	if algorithm == "RS256" {
-		pair, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			return fmt.Errorf("make a signing key: %w", err)
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(pair)
-		if err != nil {
-			return fmt.Errorf("make a signing key: %w", err)
-		}
-		key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+	key, err := newCloudKey(algorithm)
+	if err != nil {
+		return err
 	}
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	err := c.change(connection, func(cc *cloudConnection) error {
+	err = c.change(connection, func(cc *cloudConnection) error {
 		cc.Algorithm, cc.Key = algorithm, key
 		return nil
 	})

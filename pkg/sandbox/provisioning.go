@@ -64,6 +64,10 @@ func (c *Cloud) serveRegister(w http.ResponseWriter, r *http.Request, cc *cloudC
 		SignIn    string   `json:"signInEndpoint"`
 		AgentMode *bool    `json:"agentMode"`
 		Version   string   `json:"agentVersion"`
+
+		Capabilities struct {
+			UseJWKS bool `json:"useJWKS"`
+		} `json:"capabilities"`
 	}
 	data, err := readBody(w, r, maxRegistration)
 	if err == nil && !isJSON(r.Header.Get("Content-Type")) {
@@ -108,9 +112,11 @@ func (c *Cloud) serveRegister(w http.ResponseWriter, r *http.Request, cc *cloudC
 		answerError(w, http.StatusInternalServerError, err)
 	default:
 		c.log.Info("agent registered", "connection", cc.Name, "version", body.Version)
-		answerJSON(w, http.StatusOK, struct {
-			SigningKey string `json:"signingKey"`
-		}{cc.public})
+		answer := map[string]string{}
+		if !body.Capabilities.UseJWKS || !cc.published(c.options) {
+			answer["signingKey"] = cc.public
+		}
+		answerJSON(w, http.StatusOK, answer)
 	}
 }
 

@@ -70,7 +70,11 @@ func (c *Cloud) sign(cc *cloudConnection, pid, command string, r Request) (strin
 	if cc.Algorithm == "RS256" {
 		method = jwt.SigningMethodRS256
 	}
-	token, err := jwt.NewWithClaims(method, claims).SignedString(cc.signer)
+	unsigned := jwt.NewWithClaims(method, claims)
+	if cc.published(c.options) {
+		unsigned.Header["kid"] = cc.keyID
+	}
+	token, err := unsigned.SignedString(cc.signer)
 	if err != nil {
 		return "", fmt.Errorf("sign the request: %w", err)
 	}

@@ -73,7 +73,7 @@ func (c *Client) do(ctx context.Context, doing string, t Ticket, method, address
 	defer func() { _ = res.Body.Close() }() // it was read to its end, or is not wanted
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	switch {
-	case res.StatusCode == http.StatusNotFound && address != t.test():
+	case res.StatusCode == http.StatusNotFound && strings.HasPrefix(address, t.Reveal()):
 		return fail(CauseNotFound, ErrUnknownTicket)
 	case res.StatusCode == http.StatusProxyAuthRequired: // a proxy's answer to plain HTTP
 		return answer{}, explain(doing, t, &ProxyError{Status: res.StatusCode})

@@ -19,7 +19,7 @@ type Registration struct {
 
 // Register posts the agent's certificate to the ticket and returns the key that
 // the tenant signs its requests with; "" when the tenant gives none, because
-// newer ones publish it. The existing connector takes any answer of status 200
+// newer ones publish it (see KeySet), to agents that say that they look there. The existing connector takes any answer of status 200
 // for a success, and then refuses every login for want of a key; here an answer
 // that is not JSON is an *Error, as is all else.
 func (c *Client) Register(ctx context.Context, t Ticket, r Registration) (signingKey string, err error) {
@@ -45,7 +45,7 @@ func (c *Client) Register(ctx context.Context, t Ticket, r Registration) (signin
 }
 
 // encode writes the members in the order, and with the escapes, of the existing
-// connector.
+// connector, and the capabilities of its newer line.
 func (r Registration) encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -55,6 +55,14 @@ func (r Registration) encode() ([]byte, error) {
 		SignInEndpoint string   `json:"signInEndpoint"`
 		AgentMode      bool     `json:"agentMode"`
 		AgentVersion   string   `json:"agentVersion"`
-	}{[]string{base64.StdEncoding.EncodeToString(r.Certificate.Raw)}, r.SignIn, true, r.Version})
+		Capabilities   struct {
+			UseJWKS bool `json:"useJWKS"`
+		} `json:"capabilities"`
+	}{
+		[]string{base64.StdEncoding.EncodeToString(r.Certificate.Raw)}, r.SignIn, true, r.Version,
+		struct {
+			UseJWKS bool `json:"useJWKS"`
+		}{true},
+	})
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }

@@ -151,6 +151,9 @@ func (t Ticket) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // test is the tenant's address that tells its time.
 func (t Ticket) test() string { return t.origin + "/test" }
 
+// keySet is the tenant's address of the keys that it publishes.
+func (t Ticket) keySet() string { return t.origin + "/.well-known/jwks.json" }
+
 // censor removes the secret part from what others wrote, in whatever case:
 // servers like to quote the path that they were asked for.
 func (t Ticket) censor(s string) string {
