@@ -115,6 +115,7 @@ func TestWine(t *testing.T) {
 	h.Copy(buildForWindows(t), connectorInWindows)
 	h.newTenant("foreground")
 	h.foreground(`C:\lab\home`)
+	runAsAWindowsService(t, h.Windows)
 }
 
 // foreground is an install without a service.

@@ -1,28 +1,17 @@
 package main
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"ad-ldap-connector/testdata/lab"
 )
 
-// TestRunAsAWindowsService has the Service Control Manager, as far as Wine has
-// one, start the program and stop it in order. What a start that cannot work
-// says reaches the log file; Wine keeps no events.
-func TestRunAsAWindowsService(t *testing.T) {
-	const program, homeDir, name = `C:\bin\connector.exe`, `C:\home`, "Auth0 ADLDAP run"
-	w := lab.Wine(t)
-	exe := filepath.Join(t.TempDir(), "connector.exe")
-	cmd := exec.Command("go", "build", "-o", exe, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=windows", "GOARCH=amd64")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	w.Copy(exe, program)
+// runAsAWindowsService has the Service Control Manager, as far as Wine has one,
+// start the program and stop it in order. What a start that cannot work says
+// reaches the log file; Wine keeps no events.
+func runAsAWindowsService(t *testing.T, w *lab.Windows) {
+	const program, homeDir, name = connectorInWindows, `C:\home`, "Auth0 ADLDAP run"
 	w.Write(homeDir+`\config.json`, []byte(`{"PROVISIONING_TICKET":"https://127.0.0.1:1/p/ad/x","LDAP_URL":"ldap://127.0.0.1:1","LDAP_BASE":"DC=corp,DC=test",
 		"ANONYMOUS_SEARCH_ENABLED":true,"CONSOLE_ADDR":"127.0.0.1:0"}`))
 	w.Run("sc", "create", name, "start=", "demand", "binPath=", program+` run --home `+homeDir+` --service "`+name+`"`)
