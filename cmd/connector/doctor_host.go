@@ -10,6 +10,7 @@ import (
 
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/doctor"
+	"ad-ldap-connector/pkg/service"
 )
 
 // hostEnv is what there is to ask of this machine.
@@ -20,7 +21,7 @@ func (a *app) hostEnv(t *target) doctor.Host {
 	}
 	env := doctor.ThisHost(dir)
 	env.Ports = fixedPorts(t.config)
-	t.wallEnv(&env)
+	t.wallEnv(&env, service.Name(a.name))
 	env.Ours = func(ctx context.Context, address string) bool { return t.listensOn(ctx, address) }
 	env.Execute = func(ctx context.Context, words []string) error {
 		a.say("running: %s", strings.Join(words, " "))

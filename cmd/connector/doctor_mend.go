@@ -16,7 +16,6 @@ import (
 
 	"ad-ldap-connector/pkg/doctor"
 	"ad-ldap-connector/pkg/install"
-	"ad-ldap-connector/pkg/service"
 )
 
 // sha256Text is a thumbprint as people copy it.
@@ -88,8 +87,8 @@ func (t *target) trusting(dir, file string) error {
 }
 
 // wallEnv is what there is to ask of this machine's firewall.
-func (t *target) wallEnv(env *doctor.Host) {
-	rule := install.Rule{Name: service.Name(""), Port: t.config.SignIn.Port, Program: t.program()}
+func (t *target) wallEnv(env *doctor.Host, name string) {
+	rule := install.Rule{Name: name, Port: t.config.SignIn.Port, Program: t.program()}
 	env.Firewall = func(ctx context.Context) (doctor.Firewall, error) {
 		f, err := install.SystemFirewall(ctx)
 		switch {

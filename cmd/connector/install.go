@@ -11,6 +11,7 @@ import (
 
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/install"
+	"ad-ldap-connector/pkg/service"
 )
 
 func newInstallCommand(a *app) *cobra.Command {
@@ -66,8 +67,9 @@ type installResult struct {
 func (a *app) install(ctx context.Context, o installAnswers) error {
 	ctx, stop := signal.NotifyContext(ctx, hangups...) // a terminal that is closed is an interruption
 	defer stop()
-	if !o.noService && a.asks(&o) { // before anything is asked
-		if _, err := a.manager("install a service"); err != nil {
+	if !o.noService { // before anything is asked
+		var none *service.NoManagerError
+		if _, err := a.manager("install a service"); err != nil && (a.asks(&o) || !errors.As(err, &none)) {
 			return err
 		}
 	}

@@ -104,6 +104,33 @@ func allowFirewall(c *config.Config, name, program string, firewall func(context
 	}
 }
 
+// withdrawFirewall returns the step that takes back what allowFirewall's rule of
+// that name let others reach.
+func withdrawFirewall(name, program string, firewall func(context.Context) (Firewall, error)) Step {
+	var (
+		wall   Firewall
+		before []int
+	)
+	return Step{
+		Name: "withdraw-firewall", Says: "Take the rule out of the firewall",
+		Done: func(ctx context.Context) (done bool, err error) {
+			if wall, err = firewall(ctx); err != nil || wall == nil {
+				return err == nil, err
+			}
+			before, err = wall.Ports(ctx, name)
+			return err == nil && len(before) == 0, err
+		},
+		Do: func(ctx context.Context) error { return wall.Withdraw(ctx, Rule{Name: name, Port: before[0], Program: program}) },
+		Undo: func(ctx context.Context) error {
+			var left []error
+			for _, port := range before {
+				left = append(left, wall.Allow(ctx, Rule{Name: name, Port: port, Program: program}))
+			}
+			return errors.Join(left...)
+		},
+	}
+}
+
 // browsersCome reports whether anybody is to reach PORT from elsewhere. A web
 // server in front is reached in its place.
 func browsersCome(c config.Config) bool {

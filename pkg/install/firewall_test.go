@@ -166,6 +166,41 @@ func TestAllowFirewallWithoutOne(t *testing.T) {
 	}
 }
 
+// An uninstall closes what an install has opened, and opens it again when it is
+// undone.
+func TestWithdrawFirewall(t *testing.T) {
+	broken := errors.New("no")
+	for _, test := range []struct {
+		name  string
+		had   []int
+		fails bool // a later step
+		want  []int
+		said  string
+	}{
+		{"open", []int{4000}, false, nil, Did},
+		{"closed", nil, false, nil, Already},
+		{"another step fails", []int{4000}, true, []int{4000}, Undone},
+	} {
+		wall := &memory{ports: map[string][]int{"other": {1}}}
+		if test.had != nil {
+			wall.ports["x"] = test.had
+		}
+		plan := Plan{withdrawFirewall("x", "/bin/x", func(context.Context) (Firewall, error) { return wall, nil })}
+		if test.fails {
+			plan = append(plan, Step{Name: "later", Do: func(context.Context) error { return broken }})
+		}
+		last := ""
+		_, err := plan.Apply(t.Context(), func(e Event) {
+			if e.Step.Name == "withdraw-firewall" {
+				last = e.What
+			}
+		})
+		if errors.Is(err, broken) != test.fails || last != test.said || !slices.Equal(wall.ports["x"], test.want) || len(wall.ports["other"]) != 1 {
+			t.Errorf("%s: %s, %v, %v", test.name, last, err, wall.ports)
+		}
+	}
+}
+
 func TestPortsOf(t *testing.T) {
 	for list, want := range map[string]bool{
 		"4000/tcp": true, "4000-4000/tcp": true, "3000-5000/tcp": true, "1/tcp 4000/tcp": true,

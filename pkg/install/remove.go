@@ -52,6 +52,7 @@ func Remove(o Removal) Plan {
 				}
 				return err
 			}},
+		withdrawFirewall(name, o.Home.Program(), SystemFirewall),
 		{Name: "remove-program", Says: "Remove the program " + o.Home.Program(),
 			Done: func(context.Context) (bool, error) {
 				_, err := os.Lstat(o.Home.Program())

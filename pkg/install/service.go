@@ -115,7 +115,8 @@ func (w *work) lay() Plan {
 	if w.Service.Link != "" {
 		plan = append(plan, w.linkProgram())
 	}
-	return append(plan, w.registerService(), w.entrustHome())
+	return append(plan, w.registerService(), w.entrustHome(),
+		allowFirewall(&w.c, w.Service.Unit.Name, w.Home.Program(), SystemFirewall, w.note))
 }
 
 func (w *work) copyProgram() Step {
