@@ -84,7 +84,7 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	plan := a.spoil(g.over(install.New(options)))
 	if o.dryRun {
 		for _, s := range plan {
-			if err := a.event(install.Event{Step: s, What: "planned"}, g); err != nil {
+			if err := a.event(install.Event{Step: s, What: "planned"}, g, o.found); err != nil {
 				return err
 			}
 		}
@@ -97,7 +97,7 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 		}
 		defer unlock()
 	}
-	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e, g) }) // a reader that has gone does not stop an install
+	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e, g, o.found) }) // a reader that has gone does not stop an install
 	result := installResult{Result: outcome(err, changed, "installed"), Home: options.Home.Dir(), Service: "none"}
 	if options.Service != nil {
 		result.Service = options.Service.Unit.Name
@@ -119,6 +119,7 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	if err == nil {
 		a.say("%s: connection %s of %s, in %s", result.Result, result.Connection, result.Tenant, result.Home)
 		a.sayNext(options, result)
+		a.sayTaken(o.found)
 	}
 	a.sayLeft(err)
 	return err
@@ -170,7 +171,7 @@ func instanceFlag(name string) string {
 
 // event tells of one step, as a line of JSON or on stderr. That of the gate also
 // tells of its findings.
-func (a *app) event(e install.Event, g *gate) error {
+func (a *app) event(e install.Event, g *gate, f *adoption) error {
 	text := ""
 	if e.Err != nil {
 		text = e.Err.Error()
@@ -180,6 +181,7 @@ func (a *app) event(e install.Event, g *gate) error {
 		if g != nil {
 			g.tell(line)
 		}
+		f.tell(line)
 		return a.line(line)
 	}
 	paint := map[string]*color.Color{install.Did: color.New(color.FgGreen), install.Undone: color.New(color.FgYellow), install.Stuck: color.New(color.FgRed)}[e.What]

@@ -23,7 +23,12 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	if err != nil {
 		return none, err
 	}
-	c, err := h.Config()
+	h, o.found, err = a.findFormer(ctx, h, o)
+	if err != nil {
+		return none, err
+	}
+	a.sayFound(h, o.found)
+	c, err := o.found.configure(h)
 	if err != nil {
 		return none, err
 	}
@@ -59,7 +64,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	g.home, g.transport, g.ticket, g.caPath = h, w.transport, w.ticket, c.Network.CAPath
 	return install.Options{
 		Provisioner: *p, Ticket: w.ticket, Config: c, Directory: a.checkDirectory(w.transport), Gate: g.check,
-		CA: w.authorities, Mapper: profile.Default, Replace: o.replace, Service: s,
+		CA: w.authorities, Mapper: profile.Default, Replace: o.replace, Service: s, Former: o.found.options(),
 		Note: func(text string) { a.say("warning: %s", text) },
 	}, nil
 }

@@ -31,6 +31,7 @@ type installAnswers struct {
 	dryRun                  bool
 	nonInteractive, replace bool
 	gate                    gateFlags
+	found                   *adoption // the Node connector, once it has been looked for; nil: there is none
 }
 
 // add declares the flags.

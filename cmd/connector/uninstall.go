@@ -14,7 +14,7 @@ import (
 )
 
 func newUninstallCommand(a *app) *cobra.Command {
-	purge := false
+	var o uninstallFlags
 	cmd := &cobra.Command{
 		Use:   "uninstall",
 		Short: "Stop the service and take the connector off this machine",
@@ -22,33 +22,51 @@ func newUninstallCommand(a *app) *cobra.Command {
 the configuration, the key pair and the logs stays, for the administrator alone,
 unless --purge is given: without its key pair the tenant will not know this
 connector again. If a step fails, or is interrupted, all are undone. What the
-tenant knows of the connector stays there.`,
+tenant knows of the connector stays there.
+
+--rollback goes on to give the home back to the Node connector that it was taken
+over from, and to bring back its service as it was: connector help migrate.`,
 		Example: `  sudo connector uninstall
   sudo connector uninstall --purge --yes
-  sudo connector uninstall --name second`,
+  sudo connector uninstall --name second
+  sudo connector uninstall --rollback`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.uninstall(cmd.Context(), purge) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf(cmd, "purge", "rollback"); err != nil {
+				return err
+			}
+			return a.uninstall(cmd.Context(), o)
+		},
 	}
-	cmd.Flags().BoolVar(&purge, "purge", false, "remove the home too")
+	cmd.Flags().BoolVar(&o.purge, "purge", false, "remove the home too")
+	cmd.Flags().BoolVar(&o.rollback, "rollback", false, "give the home back to the Node connector that it was taken over from, and start that")
 	return cmd
 }
 
+type uninstallFlags struct{ purge, rollback bool }
+
 // An uninstallResult is the last line of an uninstall's JSON.
 type uninstallResult struct {
-	Result  string `json:"result"` // removed, unchanged, undone or failed
+	Result  string `json:"result"` // removed, rolled-back, unchanged, undone or failed
 	Home    string `json:"home"`
 	Service string `json:"service"`
 	Kept    string `json:"kept"` // the home, where it stays
 }
 
-func (a *app) uninstall(ctx context.Context, purge bool) error {
+func (a *app) uninstall(ctx context.Context, f uninstallFlags) error {
 	ctx, stop := signal.NotifyContext(ctx, hangups...)
 	defer stop()
 	h, err := a.openHome()
 	if err != nil {
 		return err
 	}
-	o := install.Removal{Home: h, Purge: purge}
+	var back install.Plan
+	if f.rollback {
+		if back, err = a.rollback(h); err != nil {
+			return err
+		}
+	}
+	o := install.Removal{Home: h, Purge: f.purge}
 	if o.Service, o.Shared, err = a.registered(ctx, h); err != nil {
 		return err
 	}
@@ -65,14 +83,19 @@ func (a *app) uninstall(ctx context.Context, purge bool) error {
 		}
 		defer unlock()
 	}
-	tell := func(e install.Event) { _ = a.event(e, nil) } // a reader that has gone does not stop it
+	tell := func(e install.Event) { _ = a.event(e, nil, nil) } // a reader that has gone does not stop it
 	changed, err := a.spoil(install.Remove(o)).Apply(ctx, tell)
-	if err == nil && purge {
+	done := "removed"
+	if err == nil && f.rollback {
+		done, changed = "rolled-back", true
+		_, err = a.spoil(back).Apply(ctx, tell)
+	}
+	if err == nil && f.purge {
 		var purged bool
 		purged, err = install.Purge(h).Apply(ctx, tell)
 		changed = changed || purged
 	}
-	result := uninstallResult{Result: outcome(err, changed, "removed"), Home: h.Dir(), Service: "none"}
+	result := uninstallResult{Result: outcome(err, changed, done), Home: h.Dir(), Service: "none"}
 	if o.Service != nil {
 		result.Service = o.Service.Unit.Name
 	}
@@ -84,7 +107,7 @@ func (a *app) uninstall(ctx context.Context, purge bool) error {
 	}
 	if err == nil {
 		a.say("%s: service %s", result.Result, result.Service)
-		if result.Kept != "" {
+		if result.Kept != "" && !f.rollback {
 			a.say("kept: %s, with the configuration and the key pair; --purge removes it", result.Kept)
 		}
 	}

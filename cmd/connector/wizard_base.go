@@ -34,6 +34,9 @@ func (w *wizard) look(ctx context.Context) directory.Server {
 // has none of their own.
 func (w *wizard) preset(ctx context.Context) error {
 	name := w.answers.preset
+	if name == "" && w.answers.found != nil {
+		return nil // what is taken over stays as it is
+	}
 	if name == "" {
 		name = w.look(ctx).Preset
 	}
