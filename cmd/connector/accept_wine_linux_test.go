@@ -116,6 +116,7 @@ func TestWine(t *testing.T) {
 	h.newTenant("foreground")
 	h.foreground(`C:\lab\home`)
 	runAsAWindowsService(t, h.Windows)
+	h.service()
 }
 
 // foreground is an install without a service.
@@ -145,4 +146,69 @@ func (h *windowsHost) foreground(home string) {
 	if out, err := h.Try(connectorInWindows, "status", "--home", home); err == nil || !strings.Contains(out, "service stopped") {
 		h.t.Errorf("status of what has ended: %v: %s", err, out)
 	}
+}
+
+// look is what an install may leave on a machine: files and keys of the registry.
+func (h *windowsHost) look() lab.Look {
+	h.t.Helper()
+	look := lab.Look{}
+	for line := range strings.Lines(h.Shell(`find "$1" \( -path '*/lab' -o -path '*/Temp' -o -path '*/windows/temp' \) -prune -o -print`, h.Path(`C:\`))) {
+		look["file "+strings.TrimSpace(line)] = ""
+	}
+	for line := range strings.Lines(h.Run("reg", "query", `HKLM\System\CurrentControlSet\Services`, "/s")) {
+		if strings.HasPrefix(line, "HKEY") {
+			look["key "+strings.TrimSpace(line)] = ""
+		}
+	}
+	if len(look) < 500 {
+		h.t.Fatalf("saw only %d things", len(look))
+	}
+	return look
+}
+
+// service is an install with a service, in the system's own home, and of another
+// instance beside it.
+func (h *windowsHost) service() {
+	before := h.look()
+	const home, name = `C:\Program Files (x86)\Auth0\AD LDAP Connector`, "Auth0 ADLDAP"
+
+	// The tenant knows another key pair for this connection: that is seen after
+	// all has been done, and undone.
+	out, err := h.Try(connectorInWindows, "install", "--non-interactive", "--ticket-file", `C:\lab\ticket.txt`, "--ca-file", h.sandbox.CA, "--ldap-url", h.sandbox.LDAPURL,
+		"--ldap-bind-user", h.sandbox.BindUser, "--ldap-bind-password-file", h.sandbox.BindPasswordFile)
+	if err == nil || !strings.Contains(out, "undone   Register the service "+name) || !strings.Contains(out, "undone   Create the home") {
+		h.t.Errorf("install over another: %v: %s", err, out)
+	}
+	lab.WantSame(h.t, before, h.look())
+
+	h.newTenant("service")
+	if got := h.install(); got["result"] != "installed" || got["home"] != home || got["service"] != name {
+		h.t.Fatalf("%v", got)
+	}
+	h.serves(home)
+	for key, want := range map[string]string{
+		`Services\` + name:                      `"` + home + `\bin\connector.exe" run --home "` + home + `" --service "` + name + `"`,
+		`Services\EventLog\Application\` + name: "EventCreate.exe",
+	} {
+		if out := h.Run("reg", "query", `HKLM\System\CurrentControlSet\`+key); !strings.Contains(out, want) {
+			h.t.Errorf("%s: %s, want %s", key, out, want)
+		}
+	}
+	for _, verb := range []string{"stop", "start"} {
+		h.Run("net", verb, name)
+	}
+	h.serves(home)
+
+	one := h.sandbox
+	h.newTenant("second")
+	if got := h.install("--name", "second"); got["result"] != "installed" || got["home"] != home+" second" || got["service"] != name+" second" {
+		h.t.Errorf("%v", got)
+	}
+	h.serves(home + " second")
+	h.Run(connectorInWindows, "uninstall", "--name", "second", "--purge", "--yes")
+
+	h.sandbox = one
+	h.serves(home)
+	h.Run(connectorInWindows, "uninstall", "--purge", "--yes")
+	lab.WantSame(h.t, before, h.look())
 }
