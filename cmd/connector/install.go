@@ -33,6 +33,9 @@ each step is an event, one object a line.
 containers. --name NAME installs another connector beside the first, with a
 home, a service and an account of its own.
 
+Where the Node connector runs, it takes over from it in the same folder, and can
+give that back: connector help migrate.
+
 --skip and --waive take the ids of doctor's checks (connector doctor --list).
 time.tenant stands for the step check-clock, directory.bind for the step
 check-directory.`,

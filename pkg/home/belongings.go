@@ -86,7 +86,7 @@ func (h *Home) Purge() (left string, err error) {
 	if !h.Exists() {
 		return "", nil
 	}
-	if err := errors.Join(h.RemoveProgram(), h.RemoveSince(nil)); err != nil {
+	if err := errors.Join(h.RemoveProgram(), h.RemoveFormer(), h.RemoveSince(nil)); err != nil {
 		return "", err
 	}
 	if !isEmpty(h.dir) {

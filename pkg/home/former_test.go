@@ -170,6 +170,9 @@ func TestFormerIsTrusted(t *testing.T) {
 	if err := h.LoadFormer(&v); err != nil || v["a"] != 1 {
 		t.Errorf("%v, %v", v, err)
 	}
+	if left, err := lay(t, map[string]string{formerFile: "{}"}).Purge(); left != "" || err != nil {
+		t.Errorf("purged, it leaves %q, %v", left, err)
+	}
 	if runtime.GOOS == "windows" {
 		return
 	}
