@@ -35,7 +35,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	client, err := hub.New(n.users, hub.Options{
 		URL: t.Hub, Connection: t.Connection, Realm: t.Realm,
 		Signer: r.Keys.Signer, SigningKey: string(t.SigningKey), KeySet: n.keySet(t),
-		HTTP: n.transport.HTTP, Log: n.log.With("part", "hub"), Now: n.now,
+		Seen: n.stats.seen, HTTP: n.transport.HTTP, Log: n.log.With("part", "hub"), Now: n.now,
 		WriteBack: n.config.Policy.WriteBack, MaxInFlight: n.config.Agent.MaxInFlight,
 		Links: n.config.Agent.HubLinks, Drain: n.config.Agent.Drain,
 		RequestTimeout: n.config.Agent.RequestTimeout, MaxBackoff: n.config.Agent.ReconnectInterval,

@@ -17,6 +17,7 @@ import (
 
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/profile"
 	"ad-ldap-connector/pkg/service"
 )
@@ -102,7 +103,7 @@ func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	counts := new(stats)
+	counts := &stats{seen: hub.NewSeen()}
 	n, err := newNode(h, environ, log, counts)
 	if err != nil {
 		return err

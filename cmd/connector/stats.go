@@ -13,6 +13,8 @@ const latencies = 1024
 
 // Stats count the logins of one run of the connector.
 type stats struct {
+	seen *hub.Seen // the commands that were carried out; a reload does not forget them
+
 	mu                         sync.Mutex
 	accepted, refused, faulted int
 	took                       []time.Duration // a ring

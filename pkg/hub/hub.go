@@ -81,6 +81,7 @@ type Options struct {
 	// SigningKey [none: then every command is refused].
 	KeySet func(context.Context) ([]byte, error)
 
+	Seen *Seen        // shared with the clients before and after [its own]
 	HTTP *http.Client // whose proxy and TLS rules apply [a plain client]
 	Log  *slog.Logger // [none]
 
@@ -184,6 +185,9 @@ func New(h Handler, o Options) (*Client, error) {
 	if strings.TrimSpace(o.SigningKey) == "" && o.KeySet != nil {
 		c.verify = newPublishedVerifier(o.KeySet, o.Now)
 		c.verify.ring.told = c.keysRead
+	}
+	if o.Seen != nil {
+		c.verify.seen = o.Seen.memory
 	}
 	c.lines = newLines(o.Links, o.State, c.verify.fault)
 	if u.Scheme == "ws" && !loopback(u.Hostname()) {

@@ -66,7 +66,7 @@ const everyRSA = "RS256 RS384 RS512 PS256 PS384 PS512"
 
 func TestKeySets(t *testing.T) {
 	r, e := jwk(t, "r", &agentKey().PublicKey), jwk(t, "e", &ecKey().PublicKey)
-	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // it is to be refused
+	small, err := rsa.GenerateKey(rand.Reader, 1024) // it is to be refused
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,13 @@ const (
 	maxRemembered = 100_000
 )
 
+// A Seen remembers the commands of clients that follow one another: what was
+// asked before a reload is not carried out again after it.
+type Seen struct{ memory *memory }
+
+// NewSeen returns one that has seen nothing.
+func NewSeen() *Seen { return &Seen{newMemory(maxRemembered)} }
+
 // A memory knows which pids were seen, so that a captured token is good for
 // one command only. When it is full, the oldest pid is forgotten first: to
 // refuse new ones instead would stop every login.
