@@ -22,8 +22,8 @@ type server struct {
 // Where the programs are in the machine, out of the way of what an install does.
 const (
 	shippedThere = "/usr/lib/lab/connector" // the real one
-	spoiledThere   = "/usr/lib/lab/spoiled/connector"
-	requestThere   = "/usr/lib/lab/request"
+	spoiledThere = "/usr/lib/lab/spoiled/connector"
+	requestThere = "/usr/lib/lab/request"
 )
 
 // builds makes the programs once for all tests: the connector as it is shipped,

@@ -120,7 +120,9 @@ func withdrawFirewall(name, program string, firewall func(context.Context) (Fire
 			before, err = wall.Ports(ctx, name)
 			return err == nil && len(before) == 0, err
 		},
-		Do: func(ctx context.Context) error { return wall.Withdraw(ctx, Rule{Name: name, Port: before[0], Program: program}) },
+		Do: func(ctx context.Context) error {
+			return wall.Withdraw(ctx, Rule{Name: name, Port: before[0], Program: program})
+		},
 		Undo: func(ctx context.Context) error {
 			var left []error
 			for _, port := range before {
