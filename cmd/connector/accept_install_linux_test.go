@@ -31,7 +31,7 @@ func TestAcceptInstall(t *testing.T) {
 	} {
 		before := s.Look()
 		if !t.Run(step.name, func(t *testing.T) {
-			s := &server{s.Machine.For(t), t, s.sandbox}
+			s := &server{s.For(t), t, s.sandbox}
 			step.test(t, s)
 			lab.WantSame(t, before, s.Look())
 		}) {

@@ -31,7 +31,7 @@ func spoiledSteps(t *testing.T, s *server) {
 			// Once the tenant knows the key pair, that stays, and is named.
 			kept := i > told || i == told && how == failAfter
 			t.Run(step+"/"+how, func(t *testing.T) {
-				s := &server{s.Machine.For(t), t, s.sandbox}
+				s := &server{s.For(t), t, s.sandbox}
 				spoilOne(t, s, step, how, kept)
 				lab.WantSame(t, before, s.Look())
 			})

@@ -98,7 +98,7 @@ func (w *work) createHome() Step {
 			}
 			for _, dir := range w.above {
 				if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					return nil //nolint:nilerr // somebody else has found a use for it
+					return nil // somebody else has found a use for it
 				}
 			}
 			return nil

@@ -84,7 +84,7 @@ func Remove(o Removal) Plan {
 			back, err = service.Reclaim(ctx, u)
 			return err
 		},
-		Undo: func(ctx context.Context) error { return back.Undo(ctx) },
+		Undo: func(ctx context.Context) error { return back.Undo(ctx) }, //nolint:gocritic // what it is comes with Do
 	}, Step{Name: "remove-user", Says: "Remove the account " + s.Unit.User,
 		Done: func(ctx context.Context) (bool, error) {
 			has, err := service.HasUser(ctx, s.Unit.User)
