@@ -89,7 +89,7 @@ func stuckSearches(release <-chan struct{}) *people {
 // search is answered, and logins work throughout and afterwards.
 func TestFlood(t *testing.T) {
 	frames := 1_000_000
-	if testing.Short() {
+	if testing.Short() || raced {
 		frames = 50_000
 	}
 	hub, url := loopbackHub(t)
@@ -194,7 +194,10 @@ func TestHeavyFlood(t *testing.T) {
 	start(t, stuckSearches(release), o)
 	l := hub.accept(t)
 	texts, ended := minded(l)
-	const frames = 60
+	frames := 60
+	if raced {
+		frames = 20
+	}
 	term := strings.Repeat("x", 700<<10)
 	busy := 0
 	grown := heap(t, func() {
