@@ -19,6 +19,7 @@ const installedHome = "/opt/auth0/ad-ldap"
 // installed from the program alone, started again with the machine, killed,
 // hung, and removed without a trace.
 func TestAcceptInstall(t *testing.T) {
+	t.Parallel()
 	s := bootServer(t)
 	for _, step := range []struct {
 		name string
@@ -26,6 +27,7 @@ func TestAcceptInstall(t *testing.T) {
 	}{
 		{"life", installedLife},
 		{"steps", spoiledSteps},
+		{"guided", guidedThere},
 		{"second", secondInstance},
 		{"refused", refusedInstalls},
 	} {
@@ -191,6 +193,28 @@ func installedSecrets(t *testing.T, s *server, ticketFile string) {
 		installedHome+"/config.json") // the ticket, as it always was
 	search("configuration", `grep -cF '`+password+`' `+installedHome+`/config.json | grep -v '^0$'`)
 	s.Run("rm", "/usr/lib/lab/patterns")
+}
+
+// guidedThere answers questions at a terminal of the machine's.
+func guidedThere(t *testing.T, s *server) {
+	ticket := s.newTicket("guided")
+	cmd := s.Command(shippedThere, "install", "--ca-file", s.sandbox.CA)
+	cmd.Env = append(cmd.Env, "TERM=xterm")
+	p := sitAt(t, cmd)
+	p.asked("Ticket URL", strings.TrimSpace(s.Run("cat", ticket)))
+	p.asked("Directory URL", s.sandbox.LDAPURL)
+	p.asked("Service account", s.sandbox.BindUser)
+	p.asked("Password of "+s.sandbox.BindUser, strings.TrimSpace(s.Run("cat", s.sandbox.BindPasswordFile)))
+	p.asked("Base DN of the users", "")
+	p.asked("Install with these answers?", "y")
+	p.sees("installed: connection guided")
+	p.sees("the hub has accepted it")
+	p.leaves(exitOK)
+	if refused := s.login("guided", sandbox.DemoPassword); refused != "" {
+		t.Errorf("alice is refused: %s", refused)
+	}
+	s.Run("connector", "uninstall", "--yes", "--purge")
+	s.Run("rm", ticket)
 }
 
 // secondInstance installs two connectors beside each other.

@@ -36,36 +36,43 @@ type person struct {
 // would: prompts that are drawn ask where the cursor is.
 func (c *cli) sit(args ...string) *person {
 	c.t.Helper()
+	args = append(args, "--home", c.home)
+	cmd := exec.Command(c.program, args...)
+	cmd.Dir, cmd.Env = c.dir, append([]string{"TERM=xterm"}, without(c.environ, "NO_COLOR")...)
+	return sitAt(c.t, cmd)
+}
+
+// sitAt starts a command in the same way.
+func sitAt(t *testing.T, cmd *exec.Cmd) *person {
+	t.Helper()
 	keyboard, answers, err := pty.Open()
 	if err != nil {
-		c.t.Skip("no pseudo-terminal: ", err)
+		t.Skip("no pseudo-terminal: ", err)
 	}
-	p := &person{screen: new(transcript), drawn: !slices.Contains(c.environ, "TERM=dumb")}
+	p := &person{screen: new(transcript), drawn: !slices.Contains(cmd.Env, "TERM=dumb")}
 	terminal := vt10x.New(vt10x.WithWriter(answers), vt10x.WithSize(120, 40))
 	p.console, err = expect.NewConsole(expect.WithStdin(keyboard), expect.WithStdout(terminal, p.screen),
 		expect.WithCloser(keyboard, answers), expect.WithDefaultTimeout(patience))
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := pty.Setsize(p.console.Tty(), &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	args = append(args, "--home", c.home)
-	p.invocation = &invocation{t: c.t, args: args, cmd: exec.Command(c.program, args...), stdout: p.screen, stderr: new(transcript), done: make(chan struct{})}
+	p.invocation = &invocation{t: t, args: cmd.Args, cmd: cmd, stdout: p.screen, stderr: new(transcript), done: make(chan struct{})}
 	tty := p.console.Tty()
 	p.fresh = p.modes()
-	p.cmd.Dir, p.cmd.Env = c.dir, append([]string{"TERM=xterm"}, without(c.environ, "NO_COLOR")...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = tty, tty, tty
 	// Ctrl-C reaches whoever has the terminal as theirs.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := p.cmd.Start(); err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 	go func() {
 		_ = p.cmd.Wait() // the status is read from ProcessState
 		close(p.done)
 	}()
-	c.t.Cleanup(func() {
+	t.Cleanup(func() {
 		p.kill()
 		_ = p.console.Close() // the terminal is thrown away
 	})

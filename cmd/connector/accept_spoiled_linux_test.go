@@ -53,8 +53,14 @@ func planned(t *testing.T, s *server, command []string) (steps []string) {
 
 func spoilOne(t *testing.T, s *server, step, how string, kept bool) {
 	name := step + "-" + how
-	ticket := s.newTicket(name)
-	command := s.install(spoiledThere, ticket, "-o", "json")
+	var kind, more []string
+	if step == "allow-firewall" { // there is one, and somebody is to come through it
+		s.Run("ufw", "--force", "enable")
+		defer s.Run("ufw", "--force", "disable")
+		kind, more = []string{`"kerberos":true`}, []string{"--skip", "kerberos,signin"}
+	}
+	ticket := s.newTicket(name, kind...)
+	command := s.install(spoiledThere, ticket, append(more, "-o", "json")...)
 	out, err := s.Try(append([]string{"env", spoilStep + "=" + step + ":" + how}, command...)...)
 	status := exitOf(t, err)
 	switch {
@@ -67,6 +73,11 @@ func spoilOne(t *testing.T, s *server, step, how string, kept bool) {
 		}
 		if refused := s.login(name, sandbox.DemoPassword); refused != "" {
 			t.Errorf("a login after the second run: %s", refused)
+		}
+		if step == "allow-firewall" {
+			if rules := s.Run("ufw", "status"); !strings.Contains(rules, "4000/tcp") {
+				t.Errorf("the rule is missing: %s", rules)
+			}
 		}
 		if last := lastLine(s.Run(command...)); !strings.Contains(last, `"result":"unchanged"`) {
 			t.Errorf("the third run: %s", last)

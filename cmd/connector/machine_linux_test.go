@@ -48,7 +48,8 @@ func builds(t *testing.T) (connector, spoiled string) {
 // bootServer starts a machine with a sandbox that serves until it ends.
 func bootServer(t *testing.T) *server {
 	t.Helper()
-	m := lab.Boot(t)
+	m := lab.Boot(t, "firewalld", "ufw", "iproute2", "nftables")
+	m.Run("systemctl", "disable", "--quiet", "--now", "firewalld") // it is on from the beginning
 	connector, spoiled := builds(t)
 	for from, to := range map[string]string{connector: shippedThere, spoiled: spoiledThere} {
 		m.Copy(from, to)
@@ -80,11 +81,12 @@ func (s *server) post(path, body string, answer any) {
 	}
 }
 
-// newTicket makes a connection, and leaves its ticket in a file.
-func (s *server) newTicket(name string) (file string) {
+// newTicket makes a connection, and leaves its ticket in a file. More is what it
+// has besides, as JSON.
+func (s *server) newTicket(name string, more ...string) (file string) {
 	s.t.Helper()
 	var made struct{ Ticket string }
-	s.post("/connections", `{"name":"`+name+`"}`, &made)
+	s.post("/connections", "{"+strings.Join(append(more, `"name":"`+name+`"`), ",")+"}", &made)
 	file = "/usr/lib/lab/ticket-" + name
 	s.Write(file, []byte(made.Ticket+"\n"))
 	s.Run("chmod", "600", file)

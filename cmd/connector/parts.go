@@ -209,6 +209,9 @@ func (n *node) watchClock(ctx context.Context, report func(agent.State, string))
 		<-ctx.Done()
 		return nil //nolint:nilerr // it has been said
 	}
+	// A machine that has just started may have its network in a moment.
+	silent := &backoff.ExponentialBackOff{InitialInterval: time.Second, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: clockEvery}
+	silent.Reset()
 	for {
 		pause := clockWrongEvery
 		clock, err := n.provisioner.Tenant.Clock(ctx, ticket)
@@ -218,9 +221,10 @@ func (n *node) watchClock(ctx context.Context, report func(agent.State, string))
 		switch {
 		case err != nil:
 			report(agent.Degraded, err.Error())
-			pause = clockEvery
+			pause = silent.NextBackOff()
 		case n.judge(clock, report):
 			pause = clockEvery
+			silent.Reset()
 		}
 		select {
 		case <-ctx.Done():

@@ -144,6 +144,9 @@ func (m *Machine) inside(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Command is a program in the machine, to be started by the test.
+func (m *Machine) Command(args ...string) *exec.Cmd { return m.inside(context.Background(), args...) }
+
 // Try runs a program in the machine and returns all that it says.
 func (m *Machine) Try(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
