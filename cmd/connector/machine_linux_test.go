@@ -50,6 +50,8 @@ func bootServer(t *testing.T) *server {
 	t.Helper()
 	m := lab.Boot(t, "firewalld", "ufw", "iproute2", "nftables")
 	m.Run("systemctl", "disable", "--quiet", "--now", "firewalld") // it is on from the beginning
+	m.Run("ufw", "--force", "enable")                              // it writes its files in its own way
+	m.Run("ufw", "--force", "disable")
 	connector, spoiled := builds(t)
 	for from, to := range map[string]string{connector: shippedThere, spoiled: spoiledThere} {
 		m.Copy(from, to)
