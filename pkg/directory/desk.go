@@ -166,6 +166,7 @@ func (c *Client) round(ctx context.Context, order []*server, do func(context.Con
 // under way there may still come to an end.
 func (c *Client) giveUp(s *server, why error) {
 	c.servers.fails(s, why)
+	c.o.Event(ServerFailed)
 	if why := c.servers.avoided(s); why != nil {
 		s.abandon(why)
 	}
@@ -178,6 +179,7 @@ func (c *Client) tell(ch change, changed bool) {
 		return
 	}
 	if ch.from != nil {
+		c.o.Event(ServerChanged)
 		why := "it is preferred"
 		if ch.why != nil {
 			why = describe(ch.why)

@@ -136,6 +136,8 @@ type Options struct {
 	// from Run, and from an operation that moved to another server. Detail
 	// names the server, or what is wrong. It must not call the client.
 	State func(ok bool, detail string)
+	// Event, if not nil, learns of each, concurrently. It must not block.
+	Event func(Event)
 }
 
 // ErrClosed is the cause of every error after Close.
@@ -240,6 +242,9 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Event == nil {
+		o.Event = func(Event) {}
+	}
 	return o
 }
 
@@ -287,6 +292,7 @@ func (c *Client) adopt(cn *conn) error {
 		delete(c.conns, cn)
 	}
 	c.conns[cn] = struct{}{}
+	c.o.Event(ConnectionOpened)
 	return nil
 }
 

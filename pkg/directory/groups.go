@@ -35,6 +35,11 @@ func (c *Client) Groups(ctx context.Context, user *identity.Entry) ([]identity.G
 	m, err := c.groups.get(ctx, user.DN, func(ctx context.Context) (membership, error) {
 		return c.readGroups(ctx, user)
 	})
+	if m.cached {
+		c.o.Event(GroupsRemembered)
+	} else {
+		c.o.Event(GroupsAsked)
+	}
 	if identity.Traced(ctx) {
 		identity.Note(ctx, m.server, c.membershipNoted(user.DN, m))
 	}

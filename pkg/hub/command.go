@@ -72,6 +72,7 @@ const (
 type result struct {
 	reply                   []byte
 	outcome, reason, detail string
+	fault                   Fault
 }
 
 // perform lets the handler answer r. It always returns a result, also when the
@@ -81,7 +82,7 @@ func (c *Client) perform(ctx context.Context, r request) (res result) {
 		if v := recover(); v != nil {
 			c.log.Error("a command panicked", "command", r.command.name, "user", r.who(),
 				"panic", short(fmt.Sprint(v), r.password), "stack", string(debug.Stack()))
-			res = r.faulted("internal error")
+			res = r.faulted(Internal, "internal error")
 		}
 	}()
 	reply, err := r.command.do(ctx, c.handler, r)
@@ -91,25 +92,17 @@ func (c *Client) perform(ctx context.Context, r request) (res result) {
 	var no *identity.Refusal
 	if errors.As(err, &no) {
 		if reply, ok := r.refusal(no); ok {
-			return result{reply, refused, string(no.Reason), short(no.Detail, r.password)}
+			return result{reply: reply, outcome: refused, reason: string(no.Reason), detail: short(no.Detail, r.password)}
 		}
 	}
 	if ctx.Err() != nil {
 		return r.faulted(ended(ctx))
 	}
-	return r.faulted(short(err.Error(), r.password))
+	return r.faulted(Unanswered, short(err.Error(), r.password))
 }
 
-func (r request) faulted(text string) result {
-	return result{reply: r.fault(text), outcome: fault, reason: text}
-}
-
-// ended says why a request's context is over.
-func ended(ctx context.Context) string {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return "no answer in time"
-	}
-	return "the connector is stopping"
+func (r request) faulted(kind Fault, text string) result {
+	return result{reply: r.fault(text), outcome: fault, reason: text, fault: kind}
 }
 
 // conclude sends the reply, tells the log and whoever counts, and returns why
@@ -133,12 +126,13 @@ func (c *Client) conclude(ctx context.Context, t *task, res result) (lost error)
 	attrs = append(attrs, "took", took)
 	if lost != nil {
 		attrs = append(attrs, "err", fmt.Errorf("the reply was lost: %w", lost))
+		c.o.Event(ReplyLost)
 	}
 	if res.outcome == fault || lost != nil {
 		say(c.log.Error, "command answered", attrs...)
 	} else {
 		say(c.log.Info, "command answered", attrs...)
 	}
-	c.o.Answered(Answer{Command: r.command.name, User: r.who(), Outcome: res.outcome, Reason: res.reason, Took: took})
+	c.o.Answered(Answer{Command: r.command.name, User: r.who(), Outcome: res.outcome, Reason: res.reason, Fault: res.fault, Took: took})
 	return lost
 }

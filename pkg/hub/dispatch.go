@@ -55,6 +55,7 @@ func (c *Client) receive(l *link, text []byte) {
 	}()
 	f, err := decodeFrame(text)
 	if err != nil {
+		c.o.Event(FrameIgnored)
 		c.quiet.frames.say(c.log.Warn, "a frame of the hub was ignored", "reason", printable(err.Error()), "bytes", len(text))
 		return
 	}
@@ -75,6 +76,7 @@ func (c *Client) receive(l *link, text []byte) {
 // command verifies a command's token and starts the work.
 func (c *Client) command(l *link, cmd *command, f frame) {
 	if !c.enter() {
+		c.o.Event(CommandLost)
 		c.quiet.drops.say(c.log.Warn, "a command came too late: the connector is stopping", "command", cmd.name)
 		return
 	}
@@ -108,6 +110,7 @@ func (c *Client) judge(l *link, cmd *command, token string, arrived time.Time) {
 }
 
 func (c *Client) unauthorized(cmd *command, err error) {
+	c.o.Event(Unverified)
 	c.quiet.tokens.say(c.log.Warn, cmd.unauthorized, "command", cmd.name, "reason", err.Error())
 }
 
@@ -117,7 +120,7 @@ func (c *Client) begin(l *link, cmd *command, got claims, arrived time.Time) {
 	t := &task{r: r, from: l, arrived: arrived}
 	c.pending.Add(1)
 	if err != nil {
-		c.turnAway(t, err.Error())
+		c.turnAway(t, Malformed, err.Error())
 		return
 	}
 	c.gate.Lock()
@@ -125,7 +128,7 @@ func (c *Client) begin(l *link, cmd *command, got claims, arrived time.Time) {
 	c.start()
 	c.gate.Unlock()
 	if away != nil {
-		c.turnAway(away, tooBusy)
+		c.turnAway(away, Busy, tooBusy)
 	}
 }
 
@@ -153,7 +156,7 @@ func (c *Client) giveUp() {
 	c.start()
 	c.gate.Unlock()
 	for _, t := range late {
-		c.turnAway(t, "no answer in time: it waited for others")
+		c.turnAway(t, Busy, "no answer in time: it waited for others")
 	}
 }
 
@@ -166,7 +169,7 @@ func (c *Client) clear() {
 	}
 	c.gate.Unlock()
 	for _, t := range waiting {
-		c.turnAway(t, "the connector is stopping: it waited for others")
+		c.turnAway(t, Stopping, "the connector is stopping: it waited for others")
 	}
 }
 

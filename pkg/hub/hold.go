@@ -17,6 +17,7 @@ const (
 // the link's reader wait for that. The caller has entered.
 func (c *Client) hold(l *link, cmd *command, token string, arrived time.Time, keys <-chan struct{}) {
 	drop := func() {
+		c.o.Event(CommandLost)
 		c.quiet.drops.say(c.log.Error, "a command was dropped: the tenant's keys are being read", "command", cmd.name)
 	}
 	if len(token) > maxHeldToken {

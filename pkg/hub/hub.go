@@ -65,6 +65,7 @@ type Answer struct {
 	User    string        // the name asked about, made printable; "" where there is none
 	Outcome string        // "accepted", "refused" or "fault"
 	Reason  string        // why it was refused, or the fault's text; never a secret
+	Fault   Fault         // the kind of fault
 	Took    time.Duration // from the frame's arrival to the reply's departure
 }
 
@@ -96,6 +97,7 @@ type Options struct {
 	Explain  func(error) error            // classifies an error of the dialling
 	State    func(s State, detail string) // told of each change; must not block
 	Answered func(Answer)                 // told of each answer, concurrently; must not block
+	Event    func(Event)                  // told of each, concurrently; must not block
 }
 
 // The defaults of Options.
@@ -166,6 +168,9 @@ func New(h Handler, o Options) (*Client, error) {
 	}
 	if o.Answered == nil {
 		o.Answered = func(Answer) {}
+	}
+	if o.Event == nil {
+		o.Event = func(Event) {}
 	}
 	if o.Explain == nil {
 		o.Explain = func(err error) error { return err }

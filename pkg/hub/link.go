@@ -124,11 +124,13 @@ func (l *link) read(c *Client) error {
 		case err != nil:
 			return bare(err)
 		case rest > 0:
+			c.o.Event(FrameIgnored)
 			if !skipped {
 				c.log.Warn("a frame of the hub was skipped: it is too long", "bytes", int64(len(buf))+rest, "limit", maxFrame)
 			}
 			skipped = true
 		case kind != websocket.MessageText:
+			c.o.Event(FrameIgnored)
 			c.quiet.frames.say(c.log.Warn, "a frame of the hub was ignored", "reason", "not a text frame", "bytes", len(buf))
 		default:
 			begun := time.Now()

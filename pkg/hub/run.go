@@ -62,12 +62,14 @@ func (c *Client) keep(ctx, serving context.Context, i int) {
 			return
 		}
 		var wait time.Duration
-		state, detail := Lost, err.Error()
+		state, detail, event := Lost, err.Error(), LinkFailed
 		switch {
 		case errors.Is(err, ErrRejected):
 			wait = pause.rejected()
+			event = LinkRejected
 			state, detail = Rejected, fmt.Sprintf("%v; next attempt in %v", err, wait.Round(time.Second))
 		case lasted > 0:
+			event = LinkEnded
 			if lasted >= settled {
 				pause.reset()
 			}
@@ -79,6 +81,7 @@ func (c *Client) keep(ctx, serving context.Context, i int) {
 			*p = place{state: state, detail: detail}
 			c.err = err
 		})
+		c.o.Event(event)
 		if state == Rejected {
 			c.log.Error("auth0: Agent rejected.", "hub", c.host, "err", err, "retry", wait.Round(time.Second))
 		} else {
@@ -118,6 +121,7 @@ func (c *Client) attempt(ctx, serving context.Context, i int) (lasted time.Durat
 	start := time.Now()
 	c.verify.renew() // the tenant may have exchanged its keys meanwhile
 	c.change(i, func(p *place) { p.link, p.state, p.detail = l, Accepted, "" })
+	c.o.Event(LinkAccepted)
 	c.log.Info("auth0: Agent accepted.", "hub", c.host)
 	l.work.Go(func() { l.ping(c) })
 	select {

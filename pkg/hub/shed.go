@@ -17,6 +17,7 @@ const (
 // A shedding is the answer to a command that is not carried out.
 type shedding struct {
 	t    *task
+	kind Fault
 	text string
 }
 
@@ -51,8 +52,11 @@ func (s *shedder) put(one shedding) bool {
 // from the hub: a hub that sends faster than it takes the answers must not fill
 // the memory, nor be left without an answer. One that takes none at all loses
 // them, until it does again.
-func (c *Client) turnAway(t *task, text string) {
-	one := shedding{t, text}
+func (c *Client) turnAway(t *task, kind Fault, text string) {
+	if kind == Busy {
+		c.o.Event(CommandTurned)
+	}
+	one := shedding{t, kind, text}
 	if c.shed.put(one) {
 		return
 	}
@@ -72,6 +76,7 @@ func (c *Client) turnAway(t *task, text string) {
 		}
 	}
 	defer c.pending.Done()
+	c.o.Event(CommandLost)
 	c.quiet.drops.say(c.log.Error, "a command was dropped: the hub does not take its answer",
 		"command", t.r.command.name, "user", t.r.who(), "reason", text)
 }
@@ -98,7 +103,7 @@ func (c *Client) answer(one shedding) {
 	defer c.pending.Done()
 	ctx, cancel := context.WithDeadline(c.base, one.t.arrived.Add(c.o.RequestTimeout))
 	defer cancel()
-	if c.conclude(ctx, one.t, one.t.r.faulted(one.text)) == nil {
+	if c.conclude(ctx, one.t, one.t.r.faulted(one.kind, one.text)) == nil {
 		c.shed.deaf.Store(false)
 	}
 	c.shed.weight.Add(-int64(one.t.weight()))

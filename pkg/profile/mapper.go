@@ -36,6 +36,8 @@ type Options struct {
 	Units Units
 	// Log, if not nil, takes the script's console and the news of processes.
 	Log *slog.Logger
+	// Event, if not nil, learns of each, concurrently. It must not block.
+	Event func(Event)
 }
 
 // A Mapper runs the operator's script in child processes: each answers one call
@@ -87,6 +89,9 @@ func New(o Options) (*Mapper, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Event == nil {
+		o.Event = func(Event) {}
 	}
 	if len(o.Script) > maxScript {
 		return nil, fmt.Errorf("load %s: it is longer than 4 MiB", o.Name)
@@ -167,6 +172,7 @@ func (m *Mapper) ask(ctx context.Context, p *process, f frame, want byte) ([]byt
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case limited.Err() != nil:
+		m.o.Event(TimedOut)
 		return nil, fmt.Errorf("no answer within %v", m.o.Timeout)
 	default:
 		return nil, err

@@ -65,8 +65,10 @@ func (m *Mapper) start() (*process, error) {
 	defer m.mu.Unlock()
 	if err == nil {
 		m.failures, m.fault = 0, nil
+		m.o.Event(ProcessStarted)
 		return p, nil
 	}
+	m.o.Event(StartFailed)
 	pause := min(minPause<<min(m.failures, 16), maxPause)
 	m.failures++
 	m.fault = err
@@ -109,6 +111,7 @@ func (m *Mapper) ended(p *process) {
 		}
 	}
 	m.mu.Unlock()
+	m.o.Event(ProcessEnded)
 	m.poke()
 }
 
