@@ -18,6 +18,8 @@ type Options struct {
 	// Status returns the document that "connector status" prints, for
 	// /status.
 	Status func() any
+	// Metrics serves /metrics; nil serves none.
+	Metrics http.Handler
 }
 
 // Handler returns the console:
@@ -25,6 +27,7 @@ type Options struct {
 //	GET /healthz  200 while no part is down, else 503; one line a part
 //	GET /readyz   200 while every part that logins need is ok, else 503
 //	GET /status   the status document, JSON
+//	GET /metrics  what Options.Metrics serves
 //
 // A request whose Host is not a loopback name is refused: a page elsewhere
 // could otherwise reach this port under a name of its own (DNS rebinding).
@@ -45,6 +48,9 @@ func Handler(o Options) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body) // the reader has gone; nobody is left to tell
 	})
+	if o.Metrics != nil {
+		mux.Handle("GET /metrics", o.Metrics)
+	}
 	cross := http.NewCrossOriginProtection()
 	return cross.Handler(loopbackOnly(mux))
 }
