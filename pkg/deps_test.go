@@ -53,7 +53,9 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":          {}, // cmd/connector only
 	"github.com/DeRuina/timberjack":   {}, // cmd/connector only: the rooms log to what they are given
 	// cmd/connector only, and of its packages journal alone: others need cgo.
-	"github.com/coreos/go-systemd":      {},
+	"github.com/coreos/go-systemd": {},
+	// cmd/connector only: the rooms tell what happens, and it counts.
+	"github.com/prometheus":             {},
 	"github.com/AlecAivazis/survey/v2":  {}, // cmd/connector only
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},
