@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-//go:embed guide/*.md
+//go:embed guide/*.md guide/metrics/*
 var guides embed.FS
 
 // exitStatuses is what every command's help ends with.
@@ -56,6 +56,10 @@ func newHelpCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				if text, err := guides.ReadFile("guide/" + args[0] + ".md"); err == nil {
+					return a.text("%s", text)
+				}
+				// A guide's files, such as metrics/alerts.yml, go where they are sent.
+				if text, err := guides.ReadFile("guide/" + args[0]); err == nil {
 					return a.text("%s", text)
 				}
 			}

@@ -110,6 +110,7 @@ var pageCall = regexp.MustCompile(`(?m)^ {4,}(sudo )?connector .*$`)
 // name exist.
 func TestGuidesAreTrue(t *testing.T) {
 	root := newCommand(&app{})
+	root.InitDefaultHelpCmd() // as execution does
 	texts := map[string]string{}
 	for _, name := range topics() {
 		texts["guide "+name] = printed(t, "help", name)
@@ -124,7 +125,7 @@ func TestGuidesAreTrue(t *testing.T) {
 	for from, text := range texts {
 		text = strings.ReplaceAll(text, "\\\n", " ")
 		for line := range strings.Lines(text) {
-			_, call, ok := strings.Cut(line, "connector ")
+			_, call, ok := strings.Cut(line, " connector ") // no path that ends so
 			if !ok || !strings.HasPrefix(line, "  ") {
 				continue // prose, not a command to type
 			}
@@ -136,6 +137,9 @@ func TestGuidesAreTrue(t *testing.T) {
 			if err != nil {
 				t.Errorf("%s: %q: %v", from, strings.TrimSpace(line), err)
 				continue
+			}
+			if cmd.Name() == "help" {
+				printed(t, strings.Fields(call)...) // which fails when there is no such topic
 			}
 			if cmd == root && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
 				t.Errorf("%s: %q names no command", from, strings.TrimSpace(line))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/identity"
@@ -56,6 +57,13 @@ func (l *lazy[T]) get(ctx context.Context) (v T, err error) {
 	return l.v, l.err
 }
 
+// peek returns the value, if there is one yet, and waits for nothing.
+func (l *lazy[T]) peek() (v T, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.v, l.there
+}
+
 // Close closes the value, if there is one.
 func (l *lazy[T]) Close() error {
 	l.mu.Lock()
@@ -67,9 +75,13 @@ func (l *lazy[T]) Close() error {
 }
 
 // A lazyMapper is a mapper on its way.
-type lazyMapper struct{ lazy[*closingMapper] }
+type lazyMapper struct {
+	lazy[*closingMapper]
+	watch stageWatch
+}
 
-func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []identity.Group, status identity.Status) (identity.Profile, error) {
+func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []identity.Group, status identity.Status) (p identity.Profile, err error) {
+	defer l.watch.end("map", time.Now(), &err)
 	m, err := l.get(ctx)
 	if err != nil {
 		return identity.Profile{}, err
@@ -81,11 +93,13 @@ func (l *lazyMapper) Map(ctx context.Context, user *identity.Entry, groups []ide
 type lazyDirectory struct {
 	lazy[*directory.Client]
 	groupsRead func() // learns that a user's groups could be read; may be nil
+	watch      stageWatch
 }
 
 var _ identity.Directory = (*lazyDirectory)(nil)
 
-func (l *lazyDirectory) Find(ctx context.Context, username string) (*identity.Entry, error) {
+func (l *lazyDirectory) Find(ctx context.Context, username string) (user *identity.Entry, err error) {
+	defer l.watch.end("find", time.Now(), &err)
 	d, err := l.get(ctx)
 	if err != nil {
 		return nil, err
@@ -93,7 +107,8 @@ func (l *lazyDirectory) Find(ctx context.Context, username string) (*identity.En
 	return d.Find(ctx, username)
 }
 
-func (l *lazyDirectory) Bind(ctx context.Context, dn string, password identity.Password) error {
+func (l *lazyDirectory) Bind(ctx context.Context, dn string, password identity.Password) (err error) {
+	defer l.watch.end("bind", time.Now(), &err)
 	d, err := l.get(ctx)
 	if err != nil {
 		return err
@@ -101,19 +116,21 @@ func (l *lazyDirectory) Bind(ctx context.Context, dn string, password identity.P
 	return d.Bind(ctx, dn, password)
 }
 
-func (l *lazyDirectory) Groups(ctx context.Context, user *identity.Entry) ([]identity.Group, error) {
+func (l *lazyDirectory) Groups(ctx context.Context, user *identity.Entry) (groups []identity.Group, err error) {
+	defer l.watch.end("groups", time.Now(), &err)
 	d, err := l.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	groups, err := d.Groups(ctx, user)
+	groups, err = d.Groups(ctx, user)
 	if err == nil && l.groupsRead != nil {
 		l.groupsRead()
 	}
 	return groups, err
 }
 
-func (l *lazyDirectory) Search(ctx context.Context, q identity.Query) ([]*identity.Entry, error) {
+func (l *lazyDirectory) Search(ctx context.Context, q identity.Query) (users []*identity.Entry, err error) {
+	defer l.watch.end("search", time.Now(), &err)
 	d, err := l.get(ctx)
 	if err != nil {
 		return nil, err
@@ -121,7 +138,8 @@ func (l *lazyDirectory) Search(ctx context.Context, q identity.Query) ([]*identi
 	return d.Search(ctx, q)
 }
 
-func (l *lazyDirectory) ListGroups(ctx context.Context, limit int) ([]identity.Group, error) {
+func (l *lazyDirectory) ListGroups(ctx context.Context, limit int) (groups []identity.Group, err error) {
+	defer l.watch.end("list-groups", time.Now(), &err)
 	d, err := l.get(ctx)
 	if err != nil {
 		return nil, err
@@ -129,7 +147,8 @@ func (l *lazyDirectory) ListGroups(ctx context.Context, limit int) ([]identity.G
 	return d.ListGroups(ctx, limit)
 }
 
-func (l *lazyDirectory) SetPassword(ctx context.Context, dn string, password identity.Password) error {
+func (l *lazyDirectory) SetPassword(ctx context.Context, dn string, password identity.Password) (err error) {
+	defer l.watch.end("set-password", time.Now(), &err)
 	d, err := l.get(ctx)
 	if err != nil {
 		return err

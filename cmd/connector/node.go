@@ -12,9 +12,12 @@ import (
 
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/install"
+	"ad-ldap-connector/pkg/profile"
 	"ad-ldap-connector/pkg/tenant"
 )
 
@@ -34,6 +37,12 @@ type node struct {
 	offset      atomic.Int64 // the tenant's clock minus ours, once it is worth correcting
 	skew        skewSaid     // of the clock's part alone
 	identity    instance
+
+	// For /metrics; nil until they are known.
+	hub             atomic.Pointer[hub.Client]
+	hubState        atomic.Value                  // a hub.State
+	measured        atomic.Pointer[time.Duration] // the clock's offset
+	certificateEnds atomic.Pointer[time.Time]
 
 	served atomic.Pointer[config.Tenant] // the tenant settings that the hub is served with
 }
@@ -71,6 +80,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 		return nil, err
 	}
 	n.directory.groupsRead = n.dirReport.groupsRead
+	n.directory.watch, n.mapper.watch = counts.metrics().stage, counts.metrics().stage
 	n.users = &identity.Authenticator{Directory: &n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
 	n.agent = agent.New(log,
 		agent.Part{Name: "hub", Run: n.serveHub},
@@ -112,6 +122,7 @@ func (n *node) now() time.Time { return time.Now().Add(time.Duration(n.offset.Lo
 
 // groupsFailed makes a login without its groups loud.
 func (n *node) groupsFailed(_ context.Context, user *identity.Entry, err error) {
+	n.stats.metrics().withoutGroups.Inc()
 	n.log.Error("login went on without groups", "part", "directory", "dn", user.DN, "err", err)
 	n.dirReport.groupsFailed(err.Error())
 }
@@ -123,7 +134,9 @@ func (n *node) watchDirectory(ctx context.Context, report func(agent.State, stri
 	report(agent.Degraded, "not asked yet")
 	n.dirReport.set(report)
 	defer n.dirReport.set(nil)
-	d, err := openDirectory(n.home, n.config, n.transport, n.log, n.dirReport.watch)
+	d, err := openDirectory(n.home, n.config, n.transport, n.log, n.dirReport.watch, func(o *directory.Options) {
+		o.Event = counting(n.stats.metrics().ofDirectory)
+	})
 	debug.FreeOSMemory() // scrypt took 16 MiB once, and will not again
 	n.directory.set(d, err)
 	if err != nil {
@@ -199,7 +212,7 @@ const mapperAgain = 30 * time.Second
 func (n *node) serveMapper(ctx context.Context, report func(agent.State, string)) error {
 	said := ""
 	for {
-		m, err := openMapper(n.home, n.config, n.log)
+		m, err := openMapper(n.home, n.config, n.log, func(o *profile.Options) { o.Event = counting(n.stats.metrics().ofMapper) })
 		n.mapper.set(m, err)
 		if err == nil {
 			report(agent.OK, m.detail)

@@ -40,8 +40,9 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		Links: n.config.Agent.HubLinks, Drain: n.config.Agent.Drain,
 		RequestTimeout: n.config.Agent.RequestTimeout, MaxBackoff: n.config.Agent.ReconnectInterval,
 		Explain:  func(err error) error { return tenant.Explain("", hostOf(t.Hub), err) }, // hub says itself what it was doing
-		Answered: n.stats.answered,
+		Answered: n.stats.answered, Event: counting(n.stats.metrics().ofHub),
 		State: func(s hub.State, detail string) {
+			n.hubState.Store(s)
 			if s != hub.Connecting { // until it is known better, what was said last holds
 				report(hubHealth(s), detail)
 			}
@@ -60,6 +61,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	if err != nil {
 		return err
 	}
+	n.hub.Store(client)
 	report(agent.Down, "connecting to the hub at "+hostOf(t.Hub))
 	done := make(chan struct{})
 	go func() {
@@ -243,6 +245,7 @@ type skewSaid struct {
 // judge reports one comparison of clocks, and whether they agree. Half the
 // round trip is the comparison's own uncertainty, and not held against anyone.
 func (n *node) judge(clock tenant.Clock, report func(agent.State, string)) bool {
+	n.measured.Store(&clock.Offset)
 	apart := max(0, clock.Offset.Abs()-clock.RoundTrip/2)
 	if apart <= clockWarns {
 		n.offset.Store(0)
@@ -279,12 +282,17 @@ const (
 func (n *node) watchCertificate(ctx context.Context, report func(agent.State, string)) error {
 	for {
 		pause := certificateEvery
-		if pair, err := n.home.Keys(n.config); err != nil {
+		pair, err := n.home.Keys(n.config)
+		if err == nil {
+			n.certificateEnds.Store(&pair.Certificate.NotAfter)
+		}
+		switch {
+		case err != nil:
 			report(agent.Degraded, err.Error())
 			pause = certificateWrongEvery
-		} else if left := time.Until(pair.Certificate.NotAfter); left < certificateWarns {
+		case time.Until(pair.Certificate.NotAfter) < certificateWarns:
 			report(agent.Degraded, "the agent's certificate ends on "+pair.Certificate.NotAfter.UTC().Format(time.DateOnly))
-		} else {
+		default:
 			report(agent.OK, "thumbprint "+pair.Thumbprint())
 		}
 		select {
@@ -307,7 +315,9 @@ func (n *node) serveConsole(ctx context.Context, report func(agent.State, string
 	// all others.
 	unsaved := n.home.SaveState("run", running{Console: addr, PID: pid(), Started: time.Now().UTC()})
 	s := &http.Server{
-		Handler:           console.Handler(console.Options{Health: n.agent.Health, Status: func() any { return n.status() }}),
+		Handler: console.Handler(console.Options{
+			Health: n.agent.Health, Status: func() any { return n.status() }, Metrics: n.metricsHandler(),
+		}),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // the answers are small; nothing worth draining

@@ -152,8 +152,10 @@ func (n *node) waitForReload(ctx context.Context, hangup <-chan os.Signal, envir
 		}
 		next, err := newNode(n.home, environ, n.log, counts)
 		if err == nil {
+			counts.metrics().reloads.WithLabelValues("done").Inc()
 			return next
 		}
+		counts.metrics().reloads.WithLabelValues("refused").Inc()
 		n.log.Error("reload refused; the running configuration stays", "err", oneLine(err.Error()))
 	}
 }

@@ -19,6 +19,15 @@ type stats struct {
 	accepted, refused, faulted int
 	took                       []time.Duration // a ring
 	next                       int
+
+	once    sync.Once
+	counted *metrics
+}
+
+// metrics returns what /metrics counts.
+func (s *stats) metrics() *metrics {
+	s.once.Do(func() { s.counted = newMetrics() })
+	return s.counted
 }
 
 // A Logins document is the part of the status that counts logins.
@@ -32,6 +41,7 @@ type logins struct {
 
 // answered counts one answer of the hub.
 func (s *stats) answered(a hub.Answer) {
+	s.metrics().answered(a)
 	if a.Command != "authenticate_user" {
 		return
 	}

@@ -149,21 +149,34 @@ func ignoreMissing(err error) error {
 }
 
 func fetchStatus(ctx context.Context, addr string) (s status, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", nil)
+	body, err := fetchConsole(ctx, addr, "/status", 1<<20)
 	if err != nil {
 		return s, err
 	}
-	res, err := (&http.Client{Transport: &http.Transport{Proxy: nil}}).Do(req)
+	return s, json.Unmarshal(body, &s)
+}
+
+// fetchConsole asks a connector's console. More than most octets are an error.
+func fetchConsole(ctx context.Context, addr, path string, most int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
 	if err != nil {
-		return s, err
+		return nil, err
+	}
+	res, err := (&http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }() // it was read, or is of no use
 	if res.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("ask %s: status %d", addr, res.StatusCode)
+		return nil, fmt.Errorf("ask %s: status %d", addr, res.StatusCode)
 	}
-	return s, json.NewDecoder(io.LimitReader(res.Body, 1<<20)).Decode(&s)
+	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
+	if err == nil && int64(len(body)) > most {
+		err = fmt.Errorf("ask %s: its answer is longer than %d octets", addr, most)
+	}
+	return body, err
 }
 
 func (a *app) printStatus(s status) error {

@@ -42,6 +42,7 @@ func (a *app) collect(ctx context.Context, b *supportArchive, t *target, o suppo
 	if err != nil {
 		return err
 	}
+	a.addMetrics(ctx, b)
 	b.add("doctor.txt", []byte(doctorText(report, false)), 0)
 	if t.home == nil {
 		b.note("the home could not be opened; config.json says why")
@@ -214,6 +215,32 @@ func (a *app) supportStatus(ctx context.Context) supportStatus {
 		}
 	}
 	return supportStatus{Why: why, Status: &s}
+}
+
+// maxMetrics bounds the metrics of a support case, in octets.
+const maxMetrics = 1 << 20
+
+// addMetrics puts in what the running connector counts, if one runs. Why there
+// are none stands in status.json, unless it is only the metrics that are
+// missing.
+func (a *app) addMetrics(ctx context.Context, b *supportArchive) {
+	h, err := a.openHome()
+	if err != nil {
+		return
+	}
+	if _, err := a.askRunning(ctx, h); err != nil {
+		return
+	}
+	var r running
+	var text []byte
+	if err = h.LoadState("run", &r); err == nil {
+		text, err = fetchConsole(ctx, r.Console, "/metrics", maxMetrics)
+	}
+	if err != nil {
+		b.note("the metrics could not be had: %s", oneLine(err.Error()))
+		return
+	}
+	b.add("metrics.txt", text, 0)
 }
 
 // versions say what the program is made of and runs on.

@@ -112,23 +112,27 @@ func (m *closingMapper) Close() error { return m.close() }
 
 // openMapper returns the operator's mapper, or the native one when there is
 // none or it is the default.
-func openMapper(h *home.Home, c config.Config, log *slog.Logger) (*closingMapper, error) {
+func openMapper(h *home.Home, c config.Config, log *slog.Logger, change ...func(*profile.Options)) (*closingMapper, error) {
 	script, name, err := h.Mapper(c)
 	if err != nil {
 		return nil, err
 	}
-	return newMapper(script, name, c, log)
+	return newMapper(script, name, c, log, change...)
 }
 
-func newMapper(script, name string, c config.Config, log *slog.Logger) (*closingMapper, error) {
+func newMapper(script, name string, c config.Config, log *slog.Logger, change ...func(*profile.Options)) (*closingMapper, error) {
 	units := profile.Units(c.Mapper.OrganizationUnits)
 	if script == "" || profile.IsDefault(script) {
 		return &closingMapper{profile.Native(units), "native", func() error { return nil }}, nil
 	}
-	m, err := profile.New(profile.Options{
+	o := profile.Options{
 		Script: script, Name: name, Units: units, Command: func() *exec.Cmd { return mapperChild(c.Mapper.MemoryMB) },
 		Timeout: c.Mapper.Timeout, MemoryMB: c.Mapper.MemoryMB, Log: log.With("part", "mapper"),
-	})
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	m, err := profile.New(o)
 	if err != nil {
 		return nil, err
 	}

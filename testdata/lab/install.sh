@@ -23,6 +23,7 @@ need krb5kdc krb5-kdc krb5-admin-server
 need dnsmasq dnsmasq-base
 need chronyd chrony
 need faketime faketime
+need promtool prometheus
 need nft nftables
 need ip iproute2
 need systemd-nspawn systemd-container
