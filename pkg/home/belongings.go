@@ -27,6 +27,12 @@ func (h *Home) Belongings() ([]string, error) {
 	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
 	var found []string
 	for _, top := range ours {
+		// Not by WalkDir, which follows a link at its beginning: to the program,
+		// if the account has made it.
+		if info, err := root.Lstat(top); err == nil && !info.IsDir() {
+			found = append(found, top)
+			continue
+		}
 		err := fs.WalkDir(root.FS(), top, func(name string, d fs.DirEntry, err error) error {
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
@@ -54,17 +60,22 @@ func (h *Home) Belongings() ([]string, error) {
 // something else is in it stays.
 func (h *Home) RemoveSince(before []string, keep ...string) error {
 	now, err := h.Belongings()
-	if err != nil {
+	if err != nil || len(now) == 0 {
 		return err
 	}
+	root, err := os.OpenRoot(h.dir)
+	if err != nil {
+		return fmt.Errorf("open the home %s: %w", h.dir, cause(err))
+	}
+	defer func() { _ = root.Close() }() // the same
 	var left []error
 	for _, name := range slices.Backward(now) { // what is in a folder before it
 		if slices.Contains(before, name) || slices.Contains(keep, name) {
 			continue
 		}
-		info, err := os.Lstat(h.Path(name))
+		info, err := root.Lstat(name)
 		if err == nil {
-			err = os.Remove(h.Path(name))
+			err = root.Remove(name)
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && (info == nil || !info.IsDir() || isEmpty(h.Path(name))) {
 			left = append(left, fmt.Errorf("remove %s: %w", h.Path(name), cause(err)))
@@ -76,7 +87,8 @@ func (h *Home) RemoveSince(before []string, keep ...string) error {
 // KeyPair are the names of the files that hold the key pair, for RemoveSince.
 var KeyPair = []string{certFile, keyFile}
 
-// Purge takes away all that is the connector's, the program too, and the folder
+// Purge takes away all that is the connector's, the program too, and what would
+// give the home back to a former connector, whose secrets it holds, and the folder
 // when nothing else is in it. It returns what else there is, "" if the folder
 // is gone.
 func (h *Home) Purge() (left string, err error) {

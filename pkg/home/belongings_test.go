@@ -73,6 +73,9 @@ func TestBelongings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := h.SaveFormer(Before{}); err != nil { // with the former key pair
+		t.Fatal(err)
+	}
 	for range 2 {
 		if left, err := h.Purge(); err != nil || left != "" || h.Exists() {
 			t.Errorf("purge: %q, %v", left, err)

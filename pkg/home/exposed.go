@@ -16,7 +16,7 @@ const waiversFile = "waivers.json"
 
 // Waivers returns the bytes of waivers.json. The error is an fs.ErrNotExist
 // when there is none.
-func (h *Home) Waivers() ([]byte, error) { return readFile(h.Path(waiversFile)) }
+func (h *Home) Waivers() ([]byte, error) { return h.readOwn(waiversFile) }
 
 // Exposed names what others than the owner can reach in the home and should
 // not: secrets that they can read, and what the connector trusts that they can

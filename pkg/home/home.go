@@ -90,8 +90,16 @@ func (h *Home) Create() error {
 	if filepath.Dir(h.dir) == h.dir {
 		return fmt.Errorf("create the home %s: it is the root of a file system", h.dir)
 	}
+	above := h.Missing()
 	if err := os.MkdirAll(filepath.Dir(h.dir), 0o755); err != nil { //nolint:gosec // those above are everybody's, like /opt
 		return fmt.Errorf("create the home %s: %w", h.dir, err)
+	}
+	if len(above) > 0 && os.Geteuid() == 0 { // a service's account must come through, whatever root's umask
+		for _, dir := range above[1:] {
+			if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the same
+				return fmt.Errorf("create the home %s: %w", h.dir, err)
+			}
+		}
 	}
 	switch err := os.Mkdir(h.dir, 0o700); {
 	case err == nil:

@@ -95,7 +95,7 @@ func (h *Home) holder() error {
 
 // Locked reports whether a connector runs here: whether Lock would be refused.
 func (h *Home) Locked() bool {
-	if _, err := os.Stat(h.Path(runLock)); err != nil {
+	if info, err := os.Lstat(h.Path(runLock)); err != nil || !info.Mode().IsRegular() {
 		return false
 	}
 	lock := flock.New(h.Path(runLock), flock.SetFlag(os.O_RDWR))
@@ -123,11 +123,15 @@ func (h *Home) lockWrites(root *os.Root) (unlock func(), err error) {
 
 // newLock makes the file that is locked, with the owner of the home. It stays
 // for ever: if it were removed, two could lock two files of one name.
+// One that is there may be a link that the account has made.
 func newLock(root *os.Root, path, name string) (*flock.Flock, error) {
 	if err := makeFolder(root, stateFolder); err != nil {
 		return nil, err
 	}
-	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		f, err = openItself(root, name)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -81,7 +81,7 @@ func (h *Home) SaveProgram(from string) (err error) {
 	}
 	defer func() { _ = source.Close() }() // read only
 	dir := h.Path(binFolder)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { //nolint:gosec // it is to be run by the service's account
+	if err := h.makeBin(); err != nil {
 		return err
 	}
 	temp, err := os.CreateTemp(dir, tempPrefix+"*"+tempSuffix)
@@ -102,6 +102,28 @@ func (h *Home) SaveProgram(from string) (err error) {
 		return err
 	}
 	return h.syncBin()
+}
+
+// makeBin makes the program's folder, for all to run what is in it. One that is
+// there must be of whoever installs.
+func (h *Home) makeBin() error {
+	dir := h.Path(binFolder)
+	err := os.Mkdir(dir, 0o755) //nolint:gosec // it is to be run by the service's account
+	if err == nil {
+		return os.Chmod(dir, 0o755) //nolint:gosec // the same, whatever the umask
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	root, err := os.OpenRoot(h.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
+	if trusted(root, binFolder) != nil {
+		return fmt.Errorf("%s is not root's alone, so that another program could be put there; remove it", dir)
+	}
+	return nil
 }
 
 // RestoreProgram takes SaveProgram back, however far it came. The caller knows

@@ -15,7 +15,27 @@ func (h *Home) read(name string) ([]byte, error) {
 	if err := h.settle(); err != nil {
 		return nil, err
 	}
-	return readFile(h.Path(filepath.FromSlash(name)))
+	return h.readOwn(name)
+}
+
+// readOwn reads a file of the home as it is now. Root follows no link out of a
+// home that somebody else can put one into: what root reads may be written to
+// where that one reads it.
+func (h *Home) readOwn(name string) ([]byte, error) {
+	path := h.Path(filepath.FromSlash(name))
+	if !isShared(h.dir) {
+		return readFile(path)
+	}
+	root, err := os.OpenRoot(h.dir)
+	if err != nil {
+		return nil, fmt.Errorf("open the home %s: %w", h.dir, cause(err))
+	}
+	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
+	data, err := contents(root, name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, cause(err))
+	}
+	return data, nil
 }
 
 // readFile reads a regular file of at most maxFile bytes.

@@ -31,7 +31,7 @@ func (h *Home) LoadState(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	data, err := readFile(h.Path(file))
+	data, err := h.readOwn(file)
 	if err != nil {
 		return err
 	}

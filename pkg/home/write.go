@@ -103,20 +103,51 @@ func makeFolder(root *os.Root, name string) error {
 	}
 	err := root.Mkdir(name, 0o700)
 	if errors.Is(err, fs.ErrExist) {
-		if info, err := root.Stat(name); err == nil && name != libFolder && info.IsDir() && info.Mode().Perm()&0o077 != 0 {
+		if info, err := root.Lstat(name); err == nil && name != libFolder && info.IsDir() && info.Mode().Perm()&0o077 != 0 {
 			// Somebody else's folder cannot be tightened; the files in it are.
-			_ = root.Chmod(name, 0o700)
+			if f, err := openItself(root, name); err == nil {
+				_ = errors.Join(f.Chmod(0o700), f.Close())
+			}
 		}
 		return nil // a file of that name shows when the folder is used
 	}
 	if err != nil {
 		return err
 	}
-	f, err := root.Open(name)
+	f, err := openItself(root, name)
 	if err != nil {
 		return err
 	}
 	return errors.Join(adopt(root, f), f.Close(), syncFolder(root, path.Dir(name)))
+}
+
+// openItself opens a folder, or a file for writing too, and nothing that a link
+// leads to: within the home that may be the program.
+func openItself(root *os.Root, name string) (*os.File, error) {
+	there, err := root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !there.IsDir() && !there.Mode().IsRegular() {
+		return nil, errors.New("it is neither a file nor a folder")
+	}
+	how := os.O_RDWR
+	if there.IsDir() {
+		how = os.O_RDONLY
+	}
+	f, err := root.OpenFile(name, how, 0)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := f.Stat()
+	if there, again := root.Lstat(name); err == nil && (again != nil || !os.SameFile(there, opened)) {
+		err = errors.New("it has been replaced meanwhile")
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return f, nil
 }
 
 // rename renames within the home, replacing what is there. On Windows a

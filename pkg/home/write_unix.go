@@ -4,6 +4,7 @@ package home
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -25,22 +26,43 @@ func syncFolder(root *os.Root, name string) error {
 // adopt gives a new file or folder to the owner of the home when root made it:
 // the service that runs under that account must be able to read what an
 // administrator's command wrote. A home with the sticky bit is root's, and
-// shared with an account, which owns the state in it.
+// shared with an account, which owns the state in it, or what else there is.
 func adopt(root *os.Root, f *os.File) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	info, err := root.Stat(".")
-	if err == nil && info.Mode()&os.ModeSticky != 0 {
-		info, err = root.Stat(stateFolder)
-	}
 	if err != nil {
 		return err
 	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); ok && (owner.Uid != 0 || owner.Gid != 0) {
-		return f.Chown(int(owner.Uid), int(owner.Gid))
+	owners := []string{"."}
+	if info.Mode()&os.ModeSticky != 0 {
+		owners = ours
+	}
+	for _, name := range owners {
+		info, err := root.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok && (owner.Uid != 0 || owner.Gid != 0) {
+			return f.Chown(int(owner.Uid), int(owner.Gid))
+		}
 	}
 	return nil
+}
+
+// isShared reports whether root is to distrust what lies in a folder: somebody
+// else can put links there.
+func isShared(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return false
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return !ok || stat.Uid != 0 || info.Mode()&os.ModeSticky != 0
 }
 
 // isTransient is never so: a rename does not mind who has the file open.

@@ -14,6 +14,9 @@ func syncFolder(*os.Root, string) error { return nil }
 // adopt has nothing to do: a new file inherits the access of its folder.
 func adopt(*os.Root, *os.File) error { return nil }
 
+// isShared is never so: a link to a file takes a right that services have not.
+func isShared(string) bool { return false }
+
 // isTransient recognises what a rename gets while somebody has the file open
 // without sharing it for deletion.
 func isTransient(err error) bool {
