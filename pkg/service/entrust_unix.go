@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -30,7 +31,43 @@ func entrust(ctx context.Context, u Unit) (Change, error) {
 	if err != nil {
 		return Change{}, err
 	}
-	return hand(ctx, u, u.User, held{uid: 0, gid: gid, mode: shared}, held{uid: uid, gid: gid})
+	c, err := hand(ctx, u, u.User, held{uid: 0, gid: gid, mode: shared}, held{uid: uid, gid: gid})
+	if err == nil { // only now has whoever had the home before no more to say there
+		err = guarded(u)
+	}
+	return c, err
+}
+
+// guarded is an error when others than root could put another program in the
+// place of the service's in its home: an administrator runs it too.
+func guarded(u Unit) error {
+	below, err := filepath.Rel(u.Home, u.Program)
+	if err != nil || !filepath.IsLocal(below) {
+		return nil //nolint:nilerr // it is elsewhere
+	}
+	root, err := os.OpenRoot(u.Home)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // a folder's handle has nothing to flush
+	names := []string{below}
+	for dir := filepath.Dir(below); dir != "."; dir = filepath.Dir(dir) {
+		names = append(names, dir)
+	}
+	for _, name := range slices.Backward(names) {
+		info, err := root.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		stat, ok := info.Sys().(*syscall.Stat_t)
+		if !ok || stat.Uid != 0 || info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o022 != 0 {
+			return fmt.Errorf("%s is not root's alone, so that another program could be put there; remove it", filepath.Join(u.Home, name))
+		}
+	}
+	return nil
 }
 
 func reclaim(ctx context.Context, u Unit) (Change, error) {
@@ -71,7 +108,7 @@ func entrusted(ctx context.Context, u Unit) (bool, error) {
 		return false, err
 	}
 	todo, _, err := outstanding(root, u, held{uid: 0, gid: gid, mode: shared}, held{uid: uid, gid: gid})
-	return err == nil && len(todo) == 0, err
+	return err == nil && len(todo) == 0 && guarded(u) == nil, err
 }
 
 // outstanding lists what is not yet as it is to be, and how it is now. It
@@ -85,7 +122,11 @@ func outstanding(root *os.Root, u Unit, home, owned held) (todo, before []held, 
 		want = append(want, owned)
 	}
 	for _, h := range want {
-		info, err := root.Lstat(h.name)
+		var info fs.FileInfo
+		err := inside(root, h.name, func(dir *os.Root, name string) (err error) {
+			info, err = dir.Lstat(name)
+			return err
+		})
 		if errors.Is(err, fs.ErrNotExist) && h.name != "." {
 			continue
 		}
@@ -112,10 +153,34 @@ func outstanding(root *os.Root, u Unit, home, owned held) (todo, before []held, 
 }
 
 func (h held) put(root *os.Root) error {
-	if err := root.Lchown(h.name, h.uid, h.gid); err != nil || h.mode == 0 {
+	return inside(root, h.name, func(dir *os.Root, name string) error {
+		if err := dir.Lchown(name, h.uid, h.gid); err != nil || h.mode == 0 {
+			return err
+		}
+		return dir.Chmod(name, h.mode)
+	})
+}
+
+// inside calls do with the folder that name is in, which it reaches through no
+// link: one that stays in the home may still lead to the program.
+func inside(root *os.Root, name string, do func(dir *os.Root, name string) error) error {
+	first, rest, deeper := strings.Cut(filepath.ToSlash(name), "/")
+	if !deeper {
+		return do(root, first)
+	}
+	dir, err := root.OpenRoot(first)
+	if err != nil {
 		return err
 	}
-	return root.Chmod(h.name, h.mode)
+	defer func() { _ = dir.Close() }() // the same
+	opened, err := dir.Stat(".")
+	if err != nil {
+		return err
+	}
+	if there, err := root.Lstat(first); err != nil || !os.SameFile(there, opened) {
+		return fmt.Errorf("%s is a link, and not followed", first)
+	}
+	return inside(dir, rest, do)
 }
 
 // giveBack gives files back to whom they belonged. Those that are gone need

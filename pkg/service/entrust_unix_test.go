@@ -3,6 +3,7 @@
 package service
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -132,4 +133,59 @@ func TestEntrust(t *testing.T) {
 		t.Errorf("no home: %t, %v", c.Changed(), err)
 	}
 	entrusted(false)
+}
+
+// An account that had the home before, or has it now, is not given the program:
+// not by a link to its folder, and not by a folder of its own.
+func TestEntrustedProgram(t *testing.T) {
+	if os.Geteuid() != 0 {
+		if os.Getenv("CONNECTOR_TEST_REQUIRE") == "1" {
+			t.Fatal("this needs root (to give files away), and CONNECTOR_TEST_REQUIRE=1")
+		}
+		t.Skip("this needs root: to give files away")
+	}
+	dir := t.TempDir()
+	u := testUnit("entrust")
+	u.User, u.Home, u.Program = "nobody", filepath.Join(dir, "home"), filepath.Join(dir, "home", "bin", "agent")
+	u.Owned = []string{"certs", "certs/agent"}
+	for _, err := range []error{
+		os.MkdirAll(filepath.Dir(u.Program), 0o755), os.WriteFile(u.Program, nil, 0o755), os.Symlink("bin", filepath.Join(u.Home, "certs")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, err := Entrust(t.Context(), u); err == nil || c.Undo(t.Context()) != nil {
+		t.Errorf("a folder that is a link: %v", err)
+	}
+	if got := wearer(t, u.Program); got != "0:0 -rwxr-xr-x" {
+		t.Errorf("the program is %s", got)
+	}
+	u.Owned = nil
+	for what, spoil := range map[string]func() error{
+		"a folder of another's":  func() error { return os.Chown(filepath.Dir(u.Program), 65534, 65534) },
+		"a program of another's": func() error { return os.Chown(u.Program, 65534, 65534) },
+		"a folder for all":       func() error { return os.Chmod(filepath.Dir(u.Program), 0o777) },
+		"a link to another folder": func() error {
+			return errors.Join(os.RemoveAll(filepath.Dir(u.Program)), os.Symlink(dir, filepath.Dir(u.Program)))
+		},
+	} {
+		for _, err := range []error{
+			os.RemoveAll(filepath.Dir(u.Program)), os.MkdirAll(filepath.Dir(u.Program), 0o755), os.WriteFile(u.Program, nil, 0o755), spoil(),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if done, err := Entrusted(t.Context(), u); done || err != nil {
+			t.Errorf("%s: entrusted %t, %v", what, done, err)
+		}
+		c, err := Entrust(t.Context(), u)
+		if err == nil || !strings.Contains(err.Error(), filepath.Dir(u.Program)) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := c.Undo(t.Context()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
 }
