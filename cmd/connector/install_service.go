@@ -47,6 +47,9 @@ func (a *app) newService(ctx context.Context, o *installAnswers, h *home.Home, c
 		return nil, fmt.Errorf("find the program that is to be installed: %w", err)
 	}
 	name := service.Name(a.name)
+	if err := checkPlace(ctx, m, name, h.Dir()); err != nil {
+		return nil, err
+	}
 	account, err := accountOf(ctx, m, name, o.account)
 	if err != nil {
 		return nil, err
@@ -73,6 +76,39 @@ func (a *app) unit(name, account string, h *home.Home, c config.Config) service.
 		Name: name, Description: strings.TrimSpace("AD LDAP Connector " + a.name), Home: h.Dir(), User: account,
 		Args: serviceArgs(name, h.Dir()), Ports: []int{c.SignIn.Port}, Watchdog: watchdog,
 	}
+}
+
+// checkPlace refuses to make a service that is there the one of another home,
+// which nothing would run then, and a home that a service has another one's.
+func checkPlace(ctx context.Context, m service.Manager, name, dir string) error {
+	list, err := m.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		switch here := sameFolder(r.Home, dir); {
+		case here && r.Name != name:
+			return &hinted{fmt.Errorf("%s is the home of the service %s", dir, r.Name), "choose another folder with --home, or the name of that service with --name"}
+		case !here && r.Name == name && isFolder(r.Home):
+			return &hinted{fmt.Errorf("the service %s runs the connector in %s", name, r.Home), "for another one in " + dir + " choose a name: --name NAME"}
+		}
+	}
+	return nil
+}
+
+func isFolder(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.IsDir()
+}
+
+// sameFolder reports whether two paths are one folder's, also by way of a link.
+func sameFolder(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err := os.Stat(a)
+	two, missing := os.Stat(b)
+	return err == nil && missing == nil && os.SameFile(one, two)
 }
 
 // accountOf is the account that the service runs under: the one asked for, the

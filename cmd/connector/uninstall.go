@@ -130,7 +130,7 @@ func (a *app) registered(ctx context.Context, h *home.Home) (s *install.Service,
 		return nil, false, err
 	}
 	for _, r := range list {
-		if r.Home == h.Dir() {
+		if sameFolder(r.Home, h.Dir()) {
 			if m, err = a.manager("uninstall the service " + r.Name); err != nil {
 				return nil, false, err
 			}

@@ -95,7 +95,12 @@ func (w *work) account() Plan {
 	}
 	made := false
 	return Plan{{Name: "create-user", Says: "Create the account " + name,
-		Done: func(ctx context.Context) (bool, error) { return service.HasUser(ctx, name) },
+		Done: func(ctx context.Context) (bool, error) {
+			if err := service.CheckAccount(ctx, name); err != nil {
+				return false, err
+			}
+			return service.HasUser(ctx, name)
+		},
 		Do: func(ctx context.Context) (err error) {
 			made = true
 			_, err = service.EnsureUser(ctx, name)

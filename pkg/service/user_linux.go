@@ -22,6 +22,42 @@ func HasUser(ctx context.Context, name string) (bool, error) {
 	return known, err
 }
 
+// CheckAccount is an error when an account that is there cannot be a service's:
+// root, and one whose first group is not its own. Whoever is in that group may
+// make files in the home. One that is not there is no error.
+func CheckAccount(ctx context.Context, name string) error {
+	if err := checkUser(name); err != nil {
+		return fmt.Errorf("look for the account: %w", err)
+	}
+	fields, known, err := passwd(ctx, name)
+	if err != nil || !known {
+		return err
+	}
+	if fields[2] == "0" {
+		return fmt.Errorf("the account %s has all rights, of which the connector needs none", name)
+	}
+	out, err := tool(ctx, "getent", "group", name)
+	if e := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &e) || e.ExitCode() != 2) { // getent(1): not found
+		return fmt.Errorf("look for the group %s: %w", name, err)
+	}
+	if group := strings.Split(strings.TrimSpace(string(out)), ":"); len(group) < 3 || group[2] != fields[3] {
+		return &accountError{name}
+	}
+	return nil
+}
+
+// An accountError is an account that shares its first group.
+type accountError struct{ name string }
+
+func (e *accountError) Error() string {
+	return "the account " + e.name + " has no group of its own: its first group is not the group " + e.name
+}
+
+// Hint says what to do.
+func (e *accountError) Hint() string {
+	return fmt.Sprintf("groupadd --system %[1]s; usermod --gid %[1]s %[1]s; or let the connector make an account, without --user", e.name)
+}
+
 // EnsureUser makes the system account that a service runs under, without a
 // shell, a password or a home, and a group of the same name. One that is there
 // is left as it is. It reports whether it made the account.

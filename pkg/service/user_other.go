@@ -20,6 +20,9 @@ func HasUser(_ context.Context, name string) (bool, error) {
 	return err == nil, nil //nolint:nilerr // EnsureUser says why
 }
 
+// CheckAccount has nothing to say here: see EnsureUser.
+func CheckAccount(context.Context, string) error { return nil }
+
 // EnsureUser makes no accounts here: on Windows the system has one for each
 // service, which has no name to ask for, and on macOS it must be there.
 func EnsureUser(_ context.Context, name string) (created bool, err error) {
