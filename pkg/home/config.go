@@ -42,6 +42,15 @@ func (h *Home) fileConfig() (config.Config, error) {
 	return c, nil
 }
 
+// ConfigText returns the bytes of config.json; nil when there is none.
+func (h *Home) ConfigText() ([]byte, error) {
+	data, err := h.read(configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return append([]byte{}, data...), err // an empty file is not no file
+}
+
 // SaveConfig writes config.json: what was in the file that c was read from,
 // with the changes made to c since. In env-only mode nothing is written.
 func (h *Home) SaveConfig(c config.Config) error {

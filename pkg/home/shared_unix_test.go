@@ -142,7 +142,7 @@ func TestPlantedWayOut(t *testing.T) {
 	if text, err := h.CA("own.pem"); err == nil {
 		t.Errorf("root reads %q for the account", text)
 	}
-	if text, err := h.read(configFile); err == nil {
+	if text, err := h.ConfigText(); err == nil {
 		t.Errorf("root reads %q for the account", text)
 	}
 	if err := h.RemoveSince(nil); err != nil {

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http/httptrace"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -117,11 +115,8 @@ func (o *Options) same(c config.Config) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	have, err := os.ReadFile(o.Home.Path("config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil && string(have) == string(want), err
+	have, err := o.Home.ConfigText()
+	return err == nil && have != nil && string(have) == string(want), err
 }
 
 // connectTime bounds how long a started connector may take to be accepted. A

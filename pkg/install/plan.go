@@ -106,11 +106,14 @@ func (w *work) createHome() Step {
 }
 
 func (w *work) keepCA() Step {
-	before, _ := os.ReadFile(w.Home.Path("ca", CAName)) // none: there is nothing to bring back
+	var before []byte // nil: there is nothing to bring back
 	return Step{Name: "keep-ca", Says: "Keep the certificate authorities",
-		Done: func(context.Context) (bool, error) {
-			have, err := os.ReadFile(w.Home.Path("ca", CAName))
-			return w.CA == nil || err == nil && string(have) == string(w.CA), nil
+		Done: func(context.Context) (done bool, err error) {
+			if w.CA == nil {
+				return true, nil
+			}
+			before, err = w.Home.CA(CAName)
+			return err == nil && string(before) == string(w.CA), err
 		},
 		Do: func(context.Context) error { return w.Home.SaveCA(CAName, w.CA) },
 		Undo: func(context.Context) error {
@@ -155,10 +158,13 @@ func (w *work) writeMapper() Step {
 }
 
 func (w *work) writeConfig() Step {
-	before, _ := os.ReadFile(w.Home.Path("config.json")) // none: the same
+	var before []byte // nil: the same
 	return Step{Name: "write-config", Says: "Write the configuration",
-		Done: func(context.Context) (bool, error) {
+		Done: func(context.Context) (done bool, err error) {
 			if err := sealPassword(&w.c, w.pair); err != nil {
+				return false, err
+			}
+			if before, err = w.Home.ConfigText(); err != nil {
 				return false, err
 			}
 			return w.same(w.c)

@@ -54,6 +54,13 @@ func (w *work) touching(plan Plan) Plan {
 		}
 		plan[i].Do = func(ctx context.Context) error {
 			w.fresh = true
+			// Before it too, but for what must see the home as it was: a crash in
+			// between would leave a running connector that nobody starts again.
+			if w.Home.Exists() && (w.Former == nil || w.former != nil) {
+				if err := w.Home.SaveState(pending, struct{}{}); err != nil {
+					return err
+				}
+			}
 			if err := s.Do(ctx); err != nil {
 				return err
 			}

@@ -52,7 +52,9 @@ func (e *StepError) Error() string { return e.Step + ": " + e.Err.Error() }
 // Unwrap returns the cause and what was left.
 func (e *StepError) Unwrap() []error { return append([]error{e.Err}, e.Left...) }
 
-// undoTime bounds the undoing, which no longer listens to the caller.
+// undoTime bounds the undoing of one step, which no longer listens to the
+// caller. What takes longest is to stop a service, which its manager ends after
+// half a minute, and to start the former one again, which it gives up after 90 s.
 const undoTime = 2 * time.Minute
 
 // Apply does each step that is not done already, and reports whether any was.
@@ -108,8 +110,6 @@ func (p Plan) changes() bool {
 }
 
 func (p Plan) undo(ctx context.Context, say func(Event), failed string, cause error) []error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
-	defer cancel()
 	var left []error
 	for _, s := range slices.Backward(p) {
 		e := Event{Step: s, What: Undone}
@@ -122,13 +122,19 @@ func (p Plan) undo(ctx context.Context, say func(Event), failed string, cause er
 			}
 			continue
 		}
-		if err := s.Undo(ctx); err != nil {
+		if err := s.undo(ctx); err != nil {
 			e.What, e.Err = Stuck, err
 			left = append(left, fmt.Errorf("undo %s: %w", s.Name, err))
 		}
 		say(e)
 	}
 	return left
+}
+
+func (s Step) undo(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
+	defer cancel()
+	return s.Undo(ctx)
 }
 
 func (s Step) already(ctx context.Context) (bool, error) {

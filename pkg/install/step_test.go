@@ -5,6 +5,9 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"testing/synctest"
+
+	"ad-ldap-connector/pkg/home"
 )
 
 func TestApplyUndoesWhatItDid(t *testing.T) {
@@ -74,5 +77,43 @@ func TestApplySaysWhetherAnythingChanged(t *testing.T) {
 	check := Step{Name: "b", Check: true, Do: func(context.Context) error { return nil }}
 	if changed, err := (Plan{already, check}).Apply(t.Context(), func(Event) {}); changed || err != nil {
 		t.Errorf("changed = %t, %v", changed, err)
+	}
+}
+
+// What does not end takes no time from the undoing of what was done before it.
+func TestEachUndoHasItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		undone := false
+		_, err := Plan{
+			{Name: "first", Do: func(context.Context) error { return nil }, Undo: func(ctx context.Context) error {
+				undone = ctx.Err() == nil
+				return ctx.Err()
+			}},
+			{Name: "hangs", Do: func(context.Context) error { return errors.New("no") }, Undo: func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}},
+		}.Apply(t.Context(), func(Event) {})
+		if failed := new(StepError); !undone || !errors.As(err, &failed) || len(failed.Left) != 1 {
+			t.Errorf("undone: %t, %v", undone, err)
+		}
+	})
+}
+
+// A crash at any moment of a step leaves word that the service is to be started
+// again.
+func TestAStepIsRememberedBeforeItIsDone(t *testing.T) {
+	h, err := home.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &work{Options: Options{Provisioner: Provisioner{Home: h}}}
+	said := errors.New("not done")
+	_, err = w.touching(Plan{{Name: "a", Do: func(context.Context) error {
+		said = h.LoadState(pending, new(struct{}))
+		return nil
+	}}}).Apply(t.Context(), func(Event) {})
+	if err != nil || said != nil {
+		t.Error(err, said)
 	}
 }
