@@ -80,6 +80,13 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	if err != nil {
 		return err
 	}
+	if !o.noService && !o.dryRun { // what is looked at now must hold until it is changed
+		unlock, err := lockInstalls()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+	}
 	options, err := a.prepare(ctx, &o, g)
 	if err != nil {
 		return err
@@ -92,13 +99,6 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 			}
 		}
 		return nil
-	}
-	if options.Service != nil {
-		unlock, err := home.LockInstalls()
-		if err != nil {
-			return err
-		}
-		defer unlock()
 	}
 	changed, err := plan.Apply(ctx, func(e install.Event) { _ = a.event(e, g, o.found) }) // a reader that has gone does not stop an install
 	result := installResult{Result: outcome(err, changed, "installed"), Home: options.Home.Dir(), Service: "none"}
@@ -126,6 +126,15 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 	}
 	a.sayLeft(err)
 	return err
+}
+
+// lockInstalls keeps others from installing or removing services meanwhile,
+// where there can be any.
+func lockInstalls() (unlock func(), err error) {
+	if _, err := service.System(); err != nil {
+		return func() {}, nil //nolint:nilerr // who needs one says so
+	}
+	return home.LockInstalls()
 }
 
 // outcome is a plan's result in one word.

@@ -181,14 +181,21 @@ func fetchConsole(ctx context.Context, addr, path string, most int64) ([]byte, e
 
 func (a *app) printStatus(s status) error {
 	mark := map[agent.State]*color.Color{agent.OK: color.New(color.FgGreen), agent.Degraded: color.New(color.FgYellow), agent.Down: color.New(color.FgRed)}
+	health := func(state agent.State, format string) string {
+		if paint := mark[state]; paint != nil {
+			return paint.Sprintf(format, state)
+		}
+		return visible(string(state)) // of another version, or another program
+	}
 	if !s.Installed {
 		return a.text("nothing is installed here; run: connector install\n")
 	}
+	// A running connector says it, and hands on what others told it.
 	err := a.text("%s  connection %s of %s\nservice %s, version %s, instance %s\n",
-		mark[s.Health].Sprint(s.Health), s.Connection, s.Tenant, s.Service, s.Version, s.Instance)
+		health(s.Health, "%s"), visible(s.Connection), visible(s.Tenant), visible(s.Service), visible(s.Version), visible(s.Instance))
 	for _, p := range s.Parts {
-		err = errors.Join(err, a.text("  %-11s %s  since %s  %s\n", p.Name, mark[p.Health].Sprintf("%-8s", p.Health),
-			p.Since.Local().Format("2006-01-02 15:04:05"), p.Detail))
+		err = errors.Join(err, a.text("  %-11s %s  since %s  %s\n", visible(p.Name), health(p.Health, "%-8s"),
+			p.Since.Local().Format("2006-01-02 15:04:05"), visible(p.Detail)))
 	}
 	if s.Service == "running" {
 		l := s.Logins

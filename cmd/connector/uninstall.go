@@ -56,6 +56,12 @@ type uninstallResult struct {
 func (a *app) uninstall(ctx context.Context, f uninstallFlags) error {
 	ctx, stop := signal.NotifyContext(ctx, hangups...)
 	defer stop()
+	// An install that is at work may not have registered its service yet.
+	unlock, err := lockInstalls()
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	h, err := a.openHome()
 	if err != nil {
 		return err
@@ -75,13 +81,6 @@ func (a *app) uninstall(ctx context.Context, f uninstallFlags) error {
 	}
 	if err := a.agreeToRemove(o); err != nil {
 		return err
-	}
-	if o.Service != nil {
-		unlock, err := home.LockInstalls()
-		if err != nil {
-			return err
-		}
-		defer unlock()
 	}
 	tell := func(e install.Event) { _ = a.event(e, nil, nil) } // a reader that has gone does not stop it
 	changed, err := a.spoil(install.Remove(o)).Apply(ctx, tell)
