@@ -291,7 +291,7 @@ func (n *node) watchCertificate(ctx context.Context, report func(agent.State, st
 			report(agent.Degraded, err.Error())
 			pause = certificateWrongEvery
 		case time.Until(pair.Certificate.NotAfter) < certificateWarns:
-			report(agent.Degraded, "the agent's certificate ends on "+pair.Certificate.NotAfter.UTC().Format(time.DateOnly))
+			report(agent.Degraded, fmt.Sprintf("the agent's certificate %s ends on %s; renew it: connector keys renew", pair.Thumbprint(), pair.Certificate.NotAfter.UTC().Format(time.DateOnly)))
 		default:
 			report(agent.OK, "thumbprint "+pair.Thumbprint())
 		}

@@ -34,6 +34,7 @@ type sandboxOptions struct {
 	listen, ldapListen, users, state string
 	noDirectory, noTenant            bool
 	kerberos, certAuth, jwks         bool
+	several                          bool
 	untilStdin                       bool
 }
 
@@ -66,6 +67,7 @@ Its page, at the url, shows the connected agents and tries logins.`,
 	f.BoolVar(&o.kerberos, "kerberos", false, "the connection says that Kerberos is on")
 	f.BoolVar(&o.certAuth, "cert-auth", false, "the connection says that client certificates are on")
 	f.BoolVar(&o.jwks, "jwks", false, "the tenant publishes its signing keys, instead of sending one")
+	f.BoolVar(&o.several, "several-certificates", false, "the connection takes further certificates, instead of holding to the first")
 	f.StringVar(&o.state, "state", "", "`folder` that keeps the tenant and the service account's password over restarts (default: a temporary one)")
 	f.BoolVar(&o.untilStdin, "until-stdin-closes", false, "end when standard input does")
 	if err := f.MarkHidden("until-stdin-closes"); err != nil {
@@ -90,7 +92,7 @@ func (a *app) sandbox(ctx context.Context, o sandboxOptions) (err error) {
 	var info sandboxInfo
 	var certificate *tls.Config
 	if !o.noTenant {
-		cloud, err := sandbox.StartCloud(sandbox.CloudOptions{Listen: o.listen, State: o.state, Kerberos: o.kerberos, CertAuth: o.certAuth, JWKS: o.jwks, Log: a.log()})
+		cloud, err := sandbox.StartCloud(sandbox.CloudOptions{Listen: o.listen, State: o.state, Kerberos: o.kerberos, CertAuth: o.certAuth, JWKS: o.jwks, SeveralCertificates: o.several, Log: a.log()})
 		if err != nil {
 			return err
 		}

@@ -72,8 +72,9 @@ var clouds sync.Map
 
 // tenant starts a pretend tenant and sets TICKET, CA and TENANT; ticket.txt
 // holds the ticket.
-func startTenant(ts *testscript.TestScript, _ bool, _ []string) {
-	cloud, err := sandbox.StartCloud(sandbox.CloudOptions{State: ts.MkAbs("tenant-state")})
+// One that is told "several" takes several certificates.
+func startTenant(ts *testscript.TestScript, _ bool, args []string) {
+	cloud, err := sandbox.StartCloud(sandbox.CloudOptions{State: ts.MkAbs("tenant-state"), SeveralCertificates: len(args) > 0 && args[0] == "several"})
 	ts.Check(err)
 	ts.Defer(func() { _ = cloud.Close() })
 	clouds.Store(ts.MkAbs("."), cloud)

@@ -26,8 +26,8 @@ var agentChecks = []Check{
 		ID: "agent.certificate", Title: "The agent's certificate is in its time", Severity: Warns,
 		Needs:   []ID{"agent.keys"},
 		Probe:   probeCertificate,
-		Remedy:  "Have another certificate made, and told to the tenant: move certs/ away and install again.",
-		Command: "connector install",
+		Remedy:  "Have another certificate made for the same private key, and told to the tenant.",
+		Command: "connector keys renew",
 	},
 	{
 		ID: "agent.credentials", Title: "The service account's password opens with the private key", Severity: Blocks,

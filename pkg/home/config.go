@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/keys"
 )
 
 // Config returns the configuration: the defaults, the file config.json (when
@@ -65,6 +66,47 @@ func (h *Home) SaveConfig(c config.Config) error {
 		return nil // every start saves, and few have news
 	}
 	return h.write(configFile, data)
+}
+
+// ErrOtherKeys says that the home has another key pair by now.
+var ErrOtherKeys = errors.New("the key pair was exchanged meanwhile")
+
+// SaveConfigWith does what SaveConfig does, unless the home's key pair is not p
+// any more: what c holds was sealed with p then, and could not be opened beside
+// another one. That is an ErrOtherKeys, and nothing is written.
+func (h *Home) SaveConfigWith(c config.Config, p *keys.Pair) error {
+	if c.EnvOnly() || c.Keys.Certificate != "" {
+		return h.SaveConfig(c) // the pair is not among the files
+	}
+	data, err := c.Encode()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", h.Path(configFile), err)
+	}
+	cert, _ := p.PEM()
+	same := func(have []byte, err error) error {
+		if err == nil && !bytes.Equal(have, cert) {
+			err = ErrOtherKeys
+		}
+		if err != nil {
+			return fmt.Errorf("write %s beside its key pair: %w", h.Path(configFile), cause(err))
+		}
+		return nil
+	}
+	if err := same(h.read(certFile)); err != nil || h.holds(configFile, data) {
+		return err
+	}
+	if len(data) > maxFile {
+		return h.write(configFile, data) // which says so
+	}
+	return h.exclusively(func(root *os.Root) error {
+		if err := same(contents(root, certFile)); err != nil {
+			return err
+		}
+		if err := writeFile(root, configFile, data); err != nil {
+			return fmt.Errorf("write %s: %w", h.Path(configFile), cause(err))
+		}
+		return nil
+	})
 }
 
 // holds reports whether a file says just that, to its owner alone.

@@ -16,6 +16,7 @@ import (
 const (
 	runLock   = stateFolder + "/lock"
 	runPID    = stateFolder + "/lock.pid"
+	renewLock = stateFolder + "/renew.lock"
 	writeLock = stateFolder + "/write.lock"
 
 	// A write takes milliseconds; one that takes this long will not end.
@@ -91,6 +92,26 @@ func (h *Home) holder() error {
 		return ErrLocked
 	}
 	return fmt.Errorf("%w: process %d", ErrLocked, pid)
+}
+
+// LockRenewal claims the home for a command that exchanges its key pair, until
+// unlock is called or the process ends.
+func (h *Home) LockRenewal() (unlock func(), err error) {
+	var lock *flock.Flock
+	err = h.exclusively(func(root *os.Root) error {
+		if lock, err = newLock(root, h.Path(renewLock), renewLock); err != nil {
+			return cause(err)
+		}
+		ok, err := lock.TryLock()
+		if err == nil && !ok {
+			err = errors.New("another command is exchanging its key pair")
+		}
+		return cause(err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("lock the key pair of %s: %w", h.dir, err)
+	}
+	return func() { _ = lock.Close() }, nil // closing is all there is to unlocking
 }
 
 // Locked reports whether a connector runs here: whether Lock would be refused.

@@ -10,6 +10,8 @@ import (
 	"path"
 	"slices"
 	"strconv"
+
+	"ad-ldap-connector/pkg/keys"
 )
 
 // files says what several files of the home shall hold; nil is no file.
@@ -33,6 +35,18 @@ func (h *Home) Replace(a *Archive) (backup string, err error) {
 	if a.Mapper != "" {
 		f[mapperFile] = []byte(a.Mapper)
 	}
+	return h.replace(f)
+}
+
+// ReplaceKeys puts a key pair and the text of config.json, which goes with it,
+// in the place of those that are there: both or neither, as Replace does. The
+// files that were there are kept in the folder backup.
+func (h *Home) ReplaceKeys(p *keys.Pair, config []byte) (backup string, err error) {
+	f, err := pairFiles(p)
+	if err != nil {
+		return "", fmt.Errorf("replace the key pair of %s: %w", h.dir, err)
+	}
+	f[configFile] = config
 	return h.replace(f)
 }
 

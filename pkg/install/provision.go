@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,7 +50,7 @@ func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
 	}
 	if r.Keys != nil && c.Directory.BindPassword != "" {
 		// A clear-text password goes whether or not the tenant answers.
-		if err := errors.Join(sealPassword(&r.Config, r.Keys), p.Home.SaveConfig(r.Config)); err != nil {
+		if err := errors.Join(sealPassword(&r.Config, r.Keys), p.Home.SaveConfigWith(r.Config, r.Keys)); err != nil {
 			return r, err
 		}
 	}
@@ -76,7 +77,7 @@ func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
 	}
 	// Saved before the tenant is told, so that a certificate it has pinned is
 	// never one that this home forgot.
-	if err := p.Home.SaveConfig(r.Config); err != nil {
+	if err := p.Home.SaveConfigWith(r.Config, r.Keys); err != nil {
 		return r, err
 	}
 	note, err := p.register(ctx, ticket, &r.Config, r.Keys)
@@ -86,7 +87,7 @@ func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
 	if note != "" {
 		r.Notes = append(r.Notes, note)
 	}
-	return r, p.Home.SaveConfig(r.Config)
+	return r, p.Home.SaveConfigWith(r.Config, r.Keys)
 }
 
 func (p *Provisioner) generate(conn tenant.Connection) (*keys.Pair, error) {
@@ -98,9 +99,9 @@ func (p *Provisioner) generate(conn tenant.Connection) (*keys.Pair, error) {
 }
 
 // register tells the tenant of the agent and keeps its answer in c.
-func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *config.Config, pair *keys.Pair) (note string, err error) {
+func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *config.Config, pair *keys.Pair, also ...*x509.Certificate) (note string, err error) {
 	key, err := p.Tenant.Register(ctx, ticket, tenant.Registration{
-		Certificate: pair.Certificate,
+		Certificate: pair.Certificate, Also: also,
 		SignIn:      strings.TrimRight(c.Tenant.ServerURL, "/") + "/wsfed",
 		Version:     p.Version,
 	})

@@ -31,7 +31,12 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	cloud, err := sandbox.StartCloud(sandbox.CloudOptions{})
+	return newWorldOf(t, sandbox.CloudOptions{})
+}
+
+func newWorldOf(t *testing.T, o sandbox.CloudOptions) *world {
+	t.Helper()
+	cloud, err := sandbox.StartCloud(o)
 	if err != nil {
 		t.Fatal(err)
 	}

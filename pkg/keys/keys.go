@@ -36,7 +36,7 @@ const (
 	keyBits = 2048
 	// validity is long on purpose. The tenant pins the certificate that the
 	// first node of a connection registers, every other node holds a copy of
-	// it, and nothing renews it: an expiry date would be an outage with a date.
+	// it, and nobody renews it unasked: an expiry date would be an outage with a date.
 	validity = 10 // years
 	// A tenant whose clock is a little behind ours must not find a
 	// certificate that begins in its future.
@@ -61,24 +61,38 @@ func Generate(connection, domain string, now time.Time) (*Pair, error) {
 	if domain != "" {
 		subject.OrganizationalUnit = []string{domain}
 	}
+	return certify(key, x509.Certificate{Subject: subject}, now,
+		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
+}
+
+// Renew makes another certificate for the same key, with the same subject and
+// as long a life as Generate gives one. The text of the key stays byte for byte,
+// and so all that Seal made can still be opened.
+func (p *Pair) Renew(now time.Time) (*Pair, error) {
+	if p == nil || p.Certificate == nil || len(p.keyPEM) == 0 {
+		return nil, errors.New("renew a certificate: there is no key pair")
+	}
+	return certify(p.Signer, x509.Certificate{RawSubject: p.Certificate.RawSubject}, now, p.keyPEM)
+}
+
+// certify makes the certificate of a subject that template names.
+func certify(key crypto.Signer, template x509.Certificate, now time.Time, keyPEM []byte) (*Pair, error) {
 	// Without a serial number in the template a random one is made (RFC 5280,
 	// section 4.1.2.2).
-	template := &x509.Certificate{
-		Subject:               subject,
+	full := &x509.Certificate{
+		Subject:               template.Subject,
+		RawSubject:            template.RawSubject,
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.AddDate(validity, 0, 0),
 		SignatureAlgorithm:    x509.SHA256WithRSA,
 		KeyUsage:              x509.KeyUsageDigitalSignature,
 		BasicConstraintsValid: true, // CA:FALSE, said aloud
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	der, err := x509.CreateCertificate(rand.Reader, full, full, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("make a certificate for connection %q: %w", connection, err)
+		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
-	return Parse(
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
-	)
+	return Parse(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), keyPEM)
 }
 
 // PEM returns the certificate and the private key byte for byte as they were

@@ -170,3 +170,40 @@ func pkcs8(t *testing.T, pkcs1 []byte) []byte {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
+
+// Another certificate for the same key keeps what is sealed, byte for byte the
+// key's text, and the subject.
+func TestRenewKeepsTheKey(t *testing.T) {
+	v := load(t)
+	for ref := range v.Keys {
+		former := certify(t, v.Keys[ref])
+		now := former.Certificate.NotAfter.Add(time.Hour) // one that has ended can be renewed too
+		pair, err := former.Renew(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, before := former.PEM()
+		_, after := pair.PEM()
+		if !bytes.Equal(before, after) {
+			t.Errorf("%s: the key's text changed", ref)
+		}
+		if pair.Thumbprint() == former.Thumbprint() || !bytes.Equal(pair.Certificate.RawSubject, former.Certificate.RawSubject) {
+			t.Errorf("%s: thumbprint %s, subject %s", ref, pair.Thumbprint(), pair.Certificate.Subject)
+		}
+		if got, want := pair.Certificate.NotAfter, now.AddDate(10, 0, 0).Truncate(time.Second); !got.Equal(want) {
+			t.Errorf("%s: it ends on %s, want %s", ref, got, want)
+		}
+		sealed, err := former.Seal("pässword")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := pair.Open(sealed); err != nil || got != "pässword" {
+			t.Errorf("%s: %q, %v", ref, got, err)
+		}
+	}
+	for name, p := range map[string]*keys.Pair{"none": nil, "an empty one": {}} {
+		if _, err := p.Renew(time.Now()); err == nil {
+			t.Errorf("%s was renewed", name)
+		}
+	}
+}

@@ -45,6 +45,9 @@ type CloudOptions struct {
 	// JWKS has the tenant publish its signing keys, at /.well-known/jwks.json,
 	// and send none to agents that say that they look there.
 	JWKS bool
+	// SeveralCertificates has a connection take further certificates besides
+	// the one that its first agent registered, instead of holding to that one.
+	SeveralCertificates bool
 	// Kerberos and CertAuth are the first connection's switches, as given at
 	// each start.
 	Kerberos, CertAuth bool

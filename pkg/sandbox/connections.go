@@ -32,6 +32,7 @@ var (
 	// ErrOtherCertificate says that a connection holds to the certificate that
 	// its first agent registered, and another one was presented.
 	ErrOtherCertificate = errors.New("the connection is bound to another certificate")
+	errManyCertificates = errors.New("the connection has as many certificates as it takes")
 	errConnectionName   = errors.New("a connection's name has 1 to 128 letters, digits and single hyphens inside")
 	errTooMany          = errors.New("the sandbox has as many connections as it takes")
 )

@@ -89,23 +89,16 @@ func (c *Cloud) serveRegister(w http.ResponseWriter, r *http.Request, cc *cloudC
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	err = c.change(cc.Name, func(next *cloudConnection) error {
-		bound := len(next.Certificates) > 0
-		for _, cert := range body.Certs {
-			known := slices.ContainsFunc(next.Certificates, func(der []byte) bool { return bytes.Equal(der, cert) })
-			if bound && !known {
-				return ErrOtherCertificate
-			}
-		}
-		if !bound {
-			next.Certificates = body.Certs
+		if err := next.takeCertificates(body.Certs, c.options.SeveralCertificates); err != nil {
+			return err
 		}
 		next.SignIn, next.Version = body.SignIn, body.Version
 		cc = next
 		return nil
 	})
 	switch {
-	case errors.Is(err, ErrOtherCertificate):
-		c.log.Warn("registration refused: another certificate", "connection", cc.Name)
+	case errors.Is(err, ErrOtherCertificate), errors.Is(err, errManyCertificates):
+		c.log.Warn("registration refused: another certificate", "connection", cc.Name, "err", err)
 		answerError(w, http.StatusConflict, err)
 	case err != nil:
 		c.log.Error("registration not kept", "connection", cc.Name, "err", err)
@@ -118,6 +111,28 @@ func (c *Cloud) serveRegister(w http.ResponseWriter, r *http.Request, cc *cloudC
 		}
 		answerJSON(w, http.StatusOK, answer)
 	}
+}
+
+// takeCertificates keeps the certificates of a registration: the first ones, or,
+// where several are taken, those that are new before those that are known.
+func (cc *cloudConnection) takeCertificates(certs [][]byte, several bool) error {
+	var fresh [][]byte
+	for _, cert := range certs {
+		same := func(der []byte) bool { return bytes.Equal(der, cert) }
+		if !slices.ContainsFunc(cc.Certificates, same) && !slices.ContainsFunc(fresh, same) {
+			fresh = append(fresh, cert)
+		}
+	}
+	switch bound := len(cc.Certificates) > 0; {
+	case len(fresh) == 0:
+		return nil
+	case bound && !several:
+		return ErrOtherCertificate
+	case len(fresh)+len(cc.Certificates) > maxCertificates:
+		return errManyCertificates
+	}
+	cc.Certificates = append(fresh, cc.Certificates...)
+	return nil
 }
 
 func checkRegistration(certs [][]byte, signIn, version string) error {

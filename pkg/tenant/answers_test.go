@@ -105,7 +105,7 @@ func TestStartAsRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := client.Register(t.Context(), k, Registration{certificate, "http://vm:4000/wsfed", "0.0.0"})
+	key, err := client.Register(t.Context(), k, Registration{Certificate: certificate, SignIn: "http://vm:4000/wsfed", Version: "0.0.0"})
 	if err != nil || key != "lab-tenant-signing-secret-0123456789abcdef" {
 		t.Errorf("key %q, %v", key, err)
 	}
@@ -270,8 +270,12 @@ func TestRegister(t *testing.T) {
 			}
 		})
 	}
-	body, err := Registration{self, "http://h/wsfed?a=<b>&c", "1"}.encode()
+	body, err := Registration{Certificate: self, SignIn: "http://h/wsfed?a=<b>&c", Version: "1"}.encode()
 	if want := `{"certs":["ZGVy"],"signInEndpoint":"http://h/wsfed?a=<b>&c","agentMode":true,"agentVersion":"1","capabilities":{"useJWKS":true}}`; err != nil || string(body) != want {
+		t.Errorf("%s, %v", body, err)
+	}
+	body, err = Registration{Certificate: self, Also: []*x509.Certificate{{Raw: []byte("former")}}}.encode()
+	if want := `{"certs":["ZGVy","Zm9ybWVy"],"signInEndpoint":"",`; err != nil || !strings.HasPrefix(string(body), want) {
 		t.Errorf("%s, %v", body, err)
 	}
 	_, err = new(Client).Register(t.Context(), ticket(t, "https://acme.example/p/ad/x"), Registration{})

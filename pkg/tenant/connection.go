@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -21,6 +22,9 @@ type Connection struct {
 	ClientCertificates bool     // certAuth
 	Thumbprints        []string // of the certificates that the tenant knows: SHA-1, lower-case hex
 }
+
+// Knows reports whether the tenant lists a certificate by its thumbprint.
+func (c Connection) Knows(thumbprint string) bool { return slices.Contains(c.Thumbprints, thumbprint) }
 
 // Connection asks the tenant what the ticket is for: GET TICKET/info. The error
 // is an *Error; errors.Is(err, ErrUnknownTicket) when there is no such ticket.

@@ -15,6 +15,9 @@ type Registration struct {
 	Certificate *x509.Certificate // whose key signs the agent's tokens
 	SignIn      string            // the URL that browsers are sent to, http://HOST:4000/wsfed
 	Version     string            // the agent's
+	// Also are further certificates of the connection, which other nodes may
+	// still have; nil: none.
+	Also []*x509.Certificate
 }
 
 // Register posts the agent's certificate to the ticket and returns the key that
@@ -47,6 +50,10 @@ func (c *Client) Register(ctx context.Context, t Ticket, r Registration) (signin
 // encode writes the members in the order, and with the escapes, of the existing
 // connector, and the capabilities of its newer line.
 func (r Registration) encode() ([]byte, error) {
+	certs := []string{base64.StdEncoding.EncodeToString(r.Certificate.Raw)}
+	for _, c := range r.Also {
+		certs = append(certs, base64.StdEncoding.EncodeToString(c.Raw))
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -59,7 +66,7 @@ func (r Registration) encode() ([]byte, error) {
 			UseJWKS bool `json:"useJWKS"`
 		} `json:"capabilities"`
 	}{
-		[]string{base64.StdEncoding.EncodeToString(r.Certificate.Raw)}, r.SignIn, true, r.Version,
+		certs, r.SignIn, true, r.Version,
 		struct {
 			UseJWKS bool `json:"useJWKS"`
 		}{true},
