@@ -83,7 +83,7 @@ func TestFaultsAreAnswered(t *testing.T) {
 			t.Errorf("the log does not say %s:\n%s", want, log)
 		}
 	}
-	if a := answers["deaf"]; a.Outcome != fault || a.Took != defaultTimeout || a.Command != "authenticate_user" {
+	if a := answers["deaf"]; a.Outcome != fault || a.Fault != Late || a.Took != defaultTimeout || a.Command != "authenticate_user" {
 		t.Errorf("%+v", a)
 	}
 	if a := answers["wrapped"]; a.Outcome != refused || a.Reason != "account_locked" {
@@ -105,7 +105,15 @@ func TestManyAtOnce(t *testing.T) {
 		defer count(-1)
 		return slow(time.Second).authenticate(ctx, c)
 	}}
-	bubble(t, h, func(o *Options) { o.MaxInFlight = 8 }, func(t *testing.T, hub *rawHub, c *Client, s *states, _ func()) {
+	turned := 0
+	event := func(e Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e == CommandTurned {
+			turned++
+		}
+	}
+	bubble(t, h, func(o *Options) { o.MaxInFlight, o.Event = 8, event }, func(t *testing.T, hub *rawHub, c *Client, s *states, _ func()) {
 		l := hub.accept(t)
 		replies := make(chan string, 100)
 		go func() {
@@ -117,6 +125,10 @@ func TestManyAtOnce(t *testing.T) {
 		for i := range 40 { // 5 work, since 3 places are kept for other commands; 32 wait; 3 are too many
 			l.text(t, ask("authenticate_user", fmt.Sprintf(fullClaims, fmt.Sprint(i), "jane")))
 			synctest.Wait()
+		}
+		want := Load{Links: 1, MostLinks: 1, Working: 5, Most: 8, Waiting: 32}
+		if got := c.Load(); got != want || turned != 3 {
+			t.Errorf("the load is %+v and %d are turned away, want %+v and 3", got, turned, want)
 		}
 		start := time.Now()
 		good, busy := 0, 0
