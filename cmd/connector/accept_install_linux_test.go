@@ -217,10 +217,19 @@ func guidedThere(t *testing.T, s *server) {
 	s.Run("rm", ticket)
 }
 
-// secondInstance installs two connectors beside each other.
+// secondInstance installs two connectors beside each other, and beside a program
+// that has the console's port.
 func secondInstance(t *testing.T, s *server) {
+	s.Run("systemd-run", "--quiet", "--unit=squatter", shippedThere, "sandbox", "--no-directory", "--listen", "127.0.0.1:8357")
+	defer s.Run("systemctl", "stop", "squatter")
+	lab.Eventually(t, "somebody at the console's port", func() bool {
+		_, err := s.Try("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8357")
+		return err == nil
+	})
 	one, two := s.newTicket("one"), s.newTicket("two")
-	s.Run(s.install(shippedThere, one)...)
+	if out := s.Run(s.install(shippedThere, one)...); !strings.Contains(out, "port 8357 is taken; CONSOLE_ADDR will be 127.0.0.1:8358") {
+		t.Errorf("%s", out)
+	}
 	out := s.Run(s.install(shippedThere, two, "--name", "second", "-o", "json")...)
 	if !strings.Contains(lastLine(out), `"service":"auth0-adldap-second"`) || !strings.Contains(lastLine(out), installedHome+"-second") {
 		t.Errorf("%s", out)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -51,8 +52,8 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 		if len(kept) > 0 {
 			a.say("config.json will hold what this environment says, which the service does not see: %s", strings.Join(kept, ", "))
 		}
-		if a.name != "" {
-			if err := choosePorts(ctx, h, &c); err != nil {
+		if _, err := os.Stat(h.Path("config.json")); errors.Is(err, fs.ErrNotExist) && o.found == nil {
+			if err := a.choosePorts(ctx, h, &c); err != nil {
 				return none, err
 			}
 		}

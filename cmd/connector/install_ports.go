@@ -13,9 +13,10 @@ import (
 // mostInstances bounds how far a free port is looked for.
 const mostInstances = 100
 
-// choosePorts gives another connector on this host ports that none of the others
-// is configured with and nobody listens on, where the operator has chosen none.
-func choosePorts(ctx context.Context, h *home.Home, c *config.Config) error {
+// choosePorts gives a new connector ports that none of the others on this host is
+// configured with and nobody listens on, where the operator has chosen none and
+// the usual ones are taken.
+func (a *app) choosePorts(ctx context.Context, h *home.Home, c *config.Config) error {
 	used := map[int]bool{}
 	for _, n := range h.Neighbours() {
 		if _, port, err := net.SplitHostPort(n.Config.Agent.ConsoleAddr); err == nil {
@@ -32,6 +33,9 @@ func choosePorts(ctx context.Context, h *home.Home, c *config.Config) error {
 		if err != nil {
 			return fmt.Errorf("choose %s: %w", key, err)
 		}
+		if port == first {
+			continue
+		}
 		value := strconv.Itoa(port)
 		if key == "CONSOLE_ADDR" {
 			value = net.JoinHostPort("127.0.0.1", value)
@@ -39,6 +43,7 @@ func choosePorts(ctx context.Context, h *home.Home, c *config.Config) error {
 		if err := c.Set(key, value); err != nil {
 			return err
 		}
+		a.say("port %d is taken; %s will be %s", first, key, value)
 	}
 	return nil
 }
