@@ -295,6 +295,22 @@ func refusedInstalls(t *testing.T, s *server) {
 	s.Run("rm", "/etc/systemd/system/auth0-adldap.service")
 	s.Run("systemctl", "daemon-reload")
 
+	// An administrator's own setting keeps it from starting.
+	const dropIn = "/etc/systemd/system/auth0-adldap.service.d"
+	s.Write(dropIn+"/own.conf", []byte("[Service]\nExecStartPre=/bin/false\n"))
+	before = s.Look()
+	out, err := s.Try(s.install(shippedThere, ticket)...)
+	for _, want := range []string{"start-service: start the service auth0-adldap: ", "left: ", "the key pair stays"} {
+		if exitOf(t, err) != exitFault || !strings.Contains(out, want) {
+			t.Errorf("a service that does not start: %v, want %q in:\n%s", err, want, out)
+		}
+	}
+	s.Run(shippedThere, "uninstall", "--yes", "--purge")
+	lab.WantSame(t, before, s.Look())
+	s.Run("rm", "-r", dropIn)
+	s.Run("systemctl", "daemon-reload")
+	ticket = s.newTicket("refused-too")
+
 	// A full disk.
 	s.Run("mkdir", "-p", "/opt/auth0")
 	s.Run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "/opt/auth0")
@@ -305,5 +321,5 @@ func refusedInstalls(t *testing.T, s *server) {
 	lab.WantSame(t, before, s.Look())
 	s.Run("umount", "/opt/auth0")
 	s.Run("rmdir", "/opt/auth0")
-	s.Run("rm", ticket)
+	s.Run("rm", ticket, strings.TrimSuffix(ticket, "-too"))
 }

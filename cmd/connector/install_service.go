@@ -188,7 +188,8 @@ func (a *app) explainStart(ctx context.Context, _ config.Config, err error) erro
 	d := r.Document(doctor.Connector{})
 	for _, severity := range []doctor.Severity{doctor.Blocks, doctor.Warns} {
 		for _, f := range d.Checks {
-			if f.Status == doctor.Failed && f.Severity == severity {
+			// A warning about the directory keeps no service from starting.
+			if f.Status == doctor.Failed && f.Severity == severity && (severity == doctor.Blocks || f.Group == "host") {
 				return &hinted{fmt.Errorf("%w; doctor finds %s: %s", err, f.ID, f.Detail), f.Remedy}
 			}
 		}
