@@ -159,6 +159,9 @@ func installedFiles(t *testing.T, s *server) {
 		}
 	}
 	s.Run("setpriv", "--reuid=stranger", "--clear-groups", "connector", "version")
+	if out, err := s.Try("setpriv", "--reuid=stranger", "--clear-groups", "connector", "status"); exitOf(t, err) != exitFault || !strings.Contains(out, "permission denied") || !strings.Contains(out, "hint: run it as root") {
+		t.Errorf("status for anybody: %v: %s", err, out)
+	}
 	// The service's account may write its files, and cannot touch the program.
 	for _, shell := range []string{"mv bin other", "rm bin/connector", "touch bin/new", "mv bin/connector x", ": >bin/connector"} {
 		if out, err := s.Try("setpriv", "--reuid=auth0-adldap", "--regid=auth0-adldap", "--clear-groups", "sh", "-c", "cd "+installedHome+" && "+shell); err == nil {

@@ -167,7 +167,7 @@ func (a *app) sayNext(o install.Options, r installResult) {
 	case o.Service == nil:
 		a.say("start it with: connector run --home %s", r.Home)
 	case !o.Service.Start:
-		a.say("the service %s starts with the system", r.Service)
+		a.say("the service %s starts with the system; it was not started, nor stopped if it runs", r.Service)
 	default:
 		a.say("the service %s runs: the hub has accepted it, and it reaches the directory", r.Service)
 		a.say("look at it with: connector%s status", instanceFlag(a.name))

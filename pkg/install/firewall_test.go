@@ -185,7 +185,7 @@ func TestWithdrawFirewall(t *testing.T) {
 		if test.had != nil {
 			wall.ports["x"] = test.had
 		}
-		plan := Plan{withdrawFirewall("x", "/bin/x", func(context.Context) (Firewall, error) { return wall, nil })}
+		plan := Plan{withdrawFirewall("x", "/bin/x", true, func(context.Context) (Firewall, error) { return wall, nil })}
 		if test.fails {
 			plan = append(plan, Step{Name: "later", Do: func(context.Context) error { return broken }})
 		}
@@ -197,6 +197,12 @@ func TestWithdrawFirewall(t *testing.T) {
 		})
 		if errors.Is(err, broken) != test.fails || last != test.said || !slices.Equal(wall.ports["x"], test.want) || len(wall.ports["other"]) != 1 {
 			t.Errorf("%s: %s, %v, %v", test.name, last, err, wall.ports)
+		}
+	}
+	silent := func(context.Context) (Firewall, error) { return nil, broken }
+	for _, made := range []bool{true, false} {
+		if _, err := (Plan{withdrawFirewall("x", "/bin/x", made, silent)}).Apply(t.Context(), func(Event) {}); errors.Is(err, broken) != made {
+			t.Errorf("a firewall that cannot be asked, rule made %t: %v", made, err)
 		}
 	}
 }

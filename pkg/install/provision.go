@@ -102,8 +102,8 @@ func (p *Provisioner) generate(conn tenant.Connection) (*keys.Pair, error) {
 func (p *Provisioner) register(ctx context.Context, ticket tenant.Ticket, c *config.Config, pair *keys.Pair, also ...*x509.Certificate) (note string, err error) {
 	key, err := p.Tenant.Register(ctx, ticket, tenant.Registration{
 		Certificate: pair.Certificate, Also: also,
-		SignIn:      strings.TrimRight(c.Tenant.ServerURL, "/") + "/wsfed",
-		Version:     p.Version,
+		SignIn:  strings.TrimRight(c.Tenant.ServerURL, "/") + "/wsfed",
+		Version: p.Version,
 	})
 	if err != nil {
 		return "", err

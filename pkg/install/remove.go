@@ -29,6 +29,8 @@ func Remove(o Removal) Plan {
 		return nil
 	}
 	m, name := s.Manager, s.Unit.Name
+	c, err := o.Home.Config() // one that cannot be read does not keep the service here
+	ruled := err != nil || c.Tenant.FirewallRuleCreated
 	var back service.Change
 	linked := false
 	plan := Plan{
@@ -52,7 +54,7 @@ func Remove(o Removal) Plan {
 				}
 				return err
 			}},
-		withdrawFirewall(name, o.Home.Program(), SystemFirewall),
+		withdrawFirewall(name, o.Home.Program(), ruled, SystemFirewall),
 		{Name: "remove-program", Says: "Remove the program " + o.Home.Program(),
 			Done: func(context.Context) (bool, error) {
 				_, err := os.Lstat(o.Home.Program())

@@ -49,7 +49,7 @@ func unitOf(u service.Unit, h *home.Home) (service.Unit, error) {
 // service has been started since.
 func (w *work) touching(plan Plan) Plan {
 	for i, s := range plan {
-		if s.Check {
+		if s.Check || s.Name == linkProgram { // which no connector reads
 			continue
 		}
 		plan[i].Do = func(ctx context.Context) error {
@@ -144,16 +144,26 @@ func (w *work) copyProgram() Step {
 		Tidy: w.Home.ForgetProgram}
 }
 
-// linkProgram is a convenience: where something else has the name, it stays.
+// linkProgram is the step that must not fail an install.
+const linkProgram = "link-program"
+
+// linkProgram is a convenience: where something else has the name, it stays, and
+// where it cannot be made, that is only said.
 func (w *work) linkProgram() Step {
 	link, to := w.Service.Link, w.Home.Program()
 	made := false
-	return Step{Name: "link-program", Says: "Link " + link + " to the program",
+	return Step{Name: linkProgram, Says: "Link " + link + " to the program",
 		Done: func(context.Context) (bool, error) {
 			_, err := os.Lstat(link)
 			return err == nil, nil
 		},
-		Do: func(context.Context) error { made = true; return os.Symlink(to, link) },
+		Do: func(context.Context) error {
+			made = true
+			if err := os.Symlink(to, link); err != nil {
+				w.note(fmt.Sprintf("the program has no short name: %v", err))
+			}
+			return nil
+		},
 		Undo: func(context.Context) error {
 			if !made {
 				return nil
