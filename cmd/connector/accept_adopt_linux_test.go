@@ -190,6 +190,7 @@ func (n *nodeHome) unchanged(t *testing.T, s *server) {
 // TestAcceptAdoption takes over from the Node connector on a machine that
 // systemd started, and gives it back.
 func TestAcceptAdoption(t *testing.T) {
+	t.Parallel()
 	s := bootServer(t)
 	s.Write("/usr/bin/node", []byte(standIn))
 	s.Run("useradd", "--create-home", "ubuntu")

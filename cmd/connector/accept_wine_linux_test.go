@@ -111,6 +111,7 @@ func (h *windowsHost) serves(home string) {
 
 // The connector installs and runs on Windows, as far as Wine is one.
 func TestWine(t *testing.T) {
+	t.Parallel()
 	h := &windowsHost{Windows: lab.Wine(t), t: t}
 	h.Copy(buildForWindows(t), connectorInWindows)
 	h.newTenant("foreground")

@@ -37,6 +37,7 @@ func registered(t *testing.T, cloud *sandbox.Cloud) *home.Home {
 }
 
 func TestDoctorAsksForTheAgent(t *testing.T) {
+	t.Parallel()
 	cloud := startCloud(t)
 	h := registered(t, cloud)
 	secret := cloud.Ticket()[strings.LastIndexByte(cloud.Ticket(), '/')+1:]

@@ -15,6 +15,7 @@ import (
 // TestDoctorKerberosOnSamba has a real domain controller issue keytabs, and its
 // accounts change below them.
 func TestDoctorKerberosOnSamba(t *testing.T) {
+	t.Parallel()
 	dc := lab.Samba(t, lab.SambaOptions{})
 	h, _ := keyedHome(t)
 	const spn = "HTTP/login.corp.example.test"

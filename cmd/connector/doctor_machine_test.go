@@ -23,6 +23,7 @@ import (
 // TestDoctorComparesThreeClocks holds this machine's clock against a tenant's
 // and a time server's, right and wrong.
 func TestDoctorComparesThreeClocks(t *testing.T) {
+	t.Parallel()
 	const ms, s = time.Millisecond, time.Second
 	for name, tt := range map[string]struct {
 		tenant, ntp time.Duration

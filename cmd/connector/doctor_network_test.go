@@ -111,6 +111,7 @@ func at(host string, environ ...string) examination {
 }
 
 func TestDoctorReachesATenant(t *testing.T) {
+	t.Parallel()
 	cloud := startCloud(t)
 	host := strings.TrimPrefix(cloud.URL(), "https://")
 	at(host, "SSL_CA_PATH="+cloud.CAFile()).expect(t,
@@ -176,6 +177,7 @@ var asTenant = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 })
 
 func TestDoctorJudgesCertificates(t *testing.T) {
+	t.Parallel()
 	ca := lab.NewCA(t, t.TempDir())
 	var nobody *lab.CA
 	trusting := "SSL_CA_PATH=" + ca.File
@@ -229,6 +231,7 @@ func TestDoctorJudgesCertificates(t *testing.T) {
 }
 
 func TestDoctorNamesWhatIsNoTenant(t *testing.T) {
+	t.Parallel()
 	plain := httptest.NewServer(asTenant)
 	defer plain.Close()
 	closed := fmt.Sprintf("127.0.0.1:%d", lab.FreePort(t))

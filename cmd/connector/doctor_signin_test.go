@@ -89,6 +89,7 @@ func metadata(c *x509.Certificate) string {
 
 // TestDoctorSignInReach has SERVER_URL lead to a balancer, and to much else.
 func TestDoctorSignInReach(t *testing.T) {
+	t.Parallel()
 	h, pair := keyedHome(t)
 	_, other := keyedHome(t)
 	dir := t.TempDir()
@@ -165,6 +166,7 @@ func mustParse(t *testing.T, der []byte) *x509.Certificate {
 
 // TestDoctorPFX opens real PKCS#12 files, and what is none.
 func TestDoctorPFX(t *testing.T) {
+	t.Parallel()
 	h, _ := keyedHome(t)
 	dir := t.TempDir()
 	ca := lab.NewCA(t, dir)

@@ -163,6 +163,7 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 // TestLogsFollow follows a log that is made, torn, put aside twice at once, and
 // emptied. No line is shown twice, and none is missing.
 func TestLogsFollow(t *testing.T) {
+	t.Parallel()
 	h := logHome(t)
 	if err := os.MkdirAll(h.Path("logs"), 0o700); err != nil {
 		t.Fatal(err)

@@ -129,6 +129,7 @@ func (s *served) ask(user, password string, times int) string {
 // TestRunAsAService has a real systemd take care of the program, as it is
 // released, whatever happens to it.
 func TestRunAsAService(t *testing.T) {
+	t.Parallel()
 	m := lab.Boot(t)
 	m.Copy(buildStatic(t), connectorThere)
 	self, err := os.Executable()

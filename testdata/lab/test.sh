@@ -15,7 +15,8 @@ fi
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 code=0
-go test $race -timeout 20m -v "$@" ./... >"$out" 2>&1 || code=$?
+# Most tests wait for servers: more of them at once than there are processors.
+go test $race -parallel 5 -timeout 20m -v "$@" ./... >"$out" 2>&1 || code=$?
 if [ "$code" != 0 ]; then
 	grep -avE '^(=== |\s*--- (PASS|SKIP))' "$out" || true
 else
