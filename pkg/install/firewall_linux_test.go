@@ -73,7 +73,7 @@ ip -n neighbour addr add 10.9.0.2/24 dev there && ip -n neighbour link set there
 func TestFirewallHere(t *testing.T) {
 	name := os.Getenv(inMachine)
 	if name == "" {
-		t.Skip("it runs in a machine of its own, by TestFirewalls")
+		return // it runs in a machine of its own, by TestFirewalls
 	}
 	f, err := SystemFirewall(t.Context())
 	if err != nil {

@@ -25,7 +25,7 @@ find /etc/systemd /run/systemd/transient /run/systemd/system -printf 'unit file 
 getent passwd | sed 's/:/\t/; s/^/user /'
 getent group | sed 's/:/\t/; s/^/group /'
 systemctl list-units --all --plain --no-legend --no-pager --type=service,socket,timer,path |
-	grep -v -E '^(systemd-|polkit|user@|user-runtime-dir@|session-|apt-|dpkg-|e2scrub|fstrim)' | awk '$2 != "not-found" { print "unit " $1 "\t" $2 }'
+	grep -v -E '^(systemd-|polkit|firewalld|nftables|user@|user-runtime-dir@|session-|apt-|dpkg-|e2scrub|fstrim)' | awk '$2 != "not-found" { print "unit " $1 "\t" $2 }'
 find /run /dev/shm -xdev -nouser 2>/dev/null | sed 's/^/orphan /; s/$/\t/'
 `
 
