@@ -16,7 +16,7 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 code=0
 # Most tests wait for servers: more of them at once than there are processors.
-go test $race -parallel 5 -timeout 20m -v "$@" ./... >"$out" 2>&1 || code=$?
+go test $race -parallel 5 -timeout 35m -v "$@" ./... >"$out" 2>&1 || code=$?
 if [ "$code" != 0 ]; then
 	grep -avE '^(=== |\s*--- (PASS|SKIP))' "$out" || true
 else
