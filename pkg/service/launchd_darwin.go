@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -149,26 +148,13 @@ func (darwinManager) print(ctx context.Context, name string) (text string, loade
 }
 
 func (darwinManager) List(ctx context.Context) ([]Registration, error) {
-	files, err := filepath.Glob(filepath.Join(jobDir, "*.plist"))
-	if err != nil {
-		return nil, err
-	}
-	var list []Registration
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("list the connector's services: %w", err)
-		}
-		name := strings.TrimSuffix(filepath.Base(file), ".plist")
+	return registrations(ctx, jobDir, ".plist", func(name string) (Registration, error) {
 		data, err := readJob(name)
-		if err != nil || data == nil {
-			continue // a foreign one, or one that only somebody else may read
+		if err != nil {
+			return Registration{}, err
 		}
-		if r, err := parsePlist(name, data); err == nil {
-			list = append(list, r)
-		}
-	}
-	slices.SortFunc(list, func(a, b Registration) int { return strings.Compare(a.Name, b.Name) })
-	return list, nil
+		return parsePlist(name, data)
+	})
 }
 
 func homeOf(name string) string {

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc/eventlog"
@@ -205,8 +204,12 @@ func TestEnds(t *testing.T) {
 		t.Errorf("start: %v", err)
 	}
 	var st Status
-	for deadline := time.Now().Add(time.Minute); st.State != Stopped && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		st, _ = m.Status(t.Context(), u.Name)
+	err := eventually(t.Context(), func() (ended bool, err error) {
+		st, err = m.Status(t.Context(), u.Name)
+		return st.State == Stopped, err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if st.Detail != "exit code 1" {
 		t.Errorf("%+v", st)

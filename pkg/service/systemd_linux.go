@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 )
 
 // unitDir is where an administrator's units are; packages have another place.
@@ -242,23 +241,10 @@ func (m linuxManager) Status(ctx context.Context, name string) (Status, error) {
 }
 
 func (m linuxManager) List(ctx context.Context) ([]Registration, error) {
-	files, err := filepath.Glob(filepath.Join(unitDir, "*.service"))
-	if err != nil {
-		return nil, err
-	}
-	var list []Registration
-	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("list the connector's services: %w", err)
-		}
-		name := strings.TrimSuffix(filepath.Base(file), ".service")
-		// A foreign one, or one that only somebody else may read, is not ours.
-		if data, err := readUnit(name); err == nil && data != nil {
-			list = append(list, parseUnit(name, data))
-		}
-	}
-	slices.SortFunc(list, func(a, b Registration) int { return strings.Compare(a.Name, b.Name) })
-	return list, nil
+	return registrations(ctx, unitDir, ".service", func(name string) (Registration, error) {
+		data, err := readUnit(name)
+		return parseUnit(name, data), err
+	})
 }
 
 func homeOf(name string) string {
