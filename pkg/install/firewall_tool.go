@@ -23,12 +23,18 @@ type runner func(ctx context.Context, args ...string) (string, error)
 // errTooLong means that a program says more than its answers can be.
 var errTooLong = fmt.Errorf("it says more than %d octets", toolSays)
 
-// runTool returns the runner of a program. Its answers are in English.
+// runTool returns the runner of a program. Its answers are in English. Once begun
+// it is not broken off, neither by ctx nor by a terminal's Ctrl-C: a firewall
+// with half a rule would be worse than a moment's wait.
 func runTool(program string) runner {
 	return func(ctx context.Context, args ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(ctx, toolTime)
+		if ctx.Err() != nil {
+			return "", &toolError{program: program, args: args, err: context.Cause(ctx)}
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), toolTime)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.SysProcAttr = apart()
 		cmd.Env = append(os.Environ(), "LC_ALL=C", "LANGUAGE=C")
 		cmd.WaitDelay = time.Second // a child of its own may keep the pipe open
 		out, errs := limited{most: toolSays}, limited{most: toolSays}
