@@ -26,12 +26,15 @@ var errTooLong = fmt.Errorf("it says more than %d octets", toolSays)
 // runTool returns the runner of a program. Its answers are in English. Once begun
 // it is not broken off, neither by ctx nor by a terminal's Ctrl-C: a firewall
 // with half a rule would be worse than a moment's wait.
-func runTool(program string) runner {
+func runTool(program string) runner { return runFor(toolTime, program) }
+
+// runFor is runTool with a limit of its own for each call.
+func runFor(limit time.Duration, program string) runner {
 	return func(ctx context.Context, args ...string) (string, error) {
 		if ctx.Err() != nil {
 			return "", &toolError{program: program, args: args, err: context.Cause(ctx)}
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), toolTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, program, args...)
 		cmd.SysProcAttr = apart()

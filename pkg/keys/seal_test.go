@@ -136,7 +136,11 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	parts := strings.Split(good, ".")
 	join := func(s ...string) string { return strings.Join(s, ".") }
-	flipped := strings.NewReplacer("0", "1", "1", "0").Replace(parts[3])
+	// Its first octet: what was sealed is then damaged whole, its padding with it.
+	flipped := "0" + parts[3][1:]
+	if flipped == parts[3] {
+		flipped = "1" + parts[3][1:]
+	}
 	v := load(t)
 	for name, tt := range map[string]struct {
 		sealed, want string
