@@ -57,8 +57,29 @@ func (a *app) begin() error {
 	if a.name != "" && !instanceName.MatchString(a.name) {
 		return usagef("--name %q: use small letters, digits and dashes, at most 19, the first a letter or a digit", a.name)
 	}
-	color.NoColor = a.noColor || a.env("NO_COLOR") != "" || a.env("TERM") == "dumb" || !isTerminal(a.stderr)
 	return nil
+}
+
+// colours reports whether what is written to a stream is for eyes.
+func (a *app) colours(stream io.Writer) bool {
+	return !a.noColor && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb" && isTerminal(stream)
+}
+
+// paint returns how text is coloured that goes to a stream, or left as it is.
+func (a *app) paint(stream io.Writer, colour ...color.Attribute) *color.Color {
+	return brush(a.colours(stream), colour...)
+}
+
+// brush asks no one but its argument: the library's own switch is the whole
+// program's.
+func brush(colourful bool, colour ...color.Attribute) *color.Color {
+	c := color.New(colour...)
+	if colourful {
+		c.EnableColor()
+	} else {
+		c.DisableColor()
+	}
+	return c
 }
 
 // env returns a variable of the environment the app was given.

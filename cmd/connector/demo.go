@@ -120,9 +120,9 @@ func (d *demo) play() error {
 }
 
 func (d *demo) report(s demoStep) {
-	mark := color.GreenString("ok    ")
+	mark := d.paint(d.stderr, color.FgGreen).Sprint("ok    ")
 	if !s.OK {
-		mark = color.RedString("failed")
+		mark = d.paint(d.stderr, color.FgRed).Sprint("failed")
 	}
 	d.say("%s %-12s %6.0f ms  %s", mark, s.Name, s.Took, s.Detail)
 }

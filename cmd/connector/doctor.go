@@ -193,10 +193,5 @@ func (a *app) printReport(d doctor.Document, o doctorAnswers) error {
 	case "github":
 		return a.text("%s", doctorAnnotations(d))
 	}
-	return a.text("%s", doctorText(d, a.colourful()))
-}
-
-// colourful reports whether stdout is for eyes.
-func (a *app) colourful() bool {
-	return isTerminal(a.stdout) && !a.noColor && a.env("NO_COLOR") == "" && a.env("TERM") != "dumb"
+	return a.text("%s", doctorText(d, a.colours(a.stdout)))
 }

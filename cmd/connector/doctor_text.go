@@ -14,18 +14,11 @@ import (
 type pen map[doctor.Status]*color.Color
 
 func newPen(colourful bool) pen {
-	p := pen{
-		doctor.Passed: color.New(color.FgGreen), doctor.Failed: color.New(color.FgRed, color.Bold),
-		doctor.Waived: color.New(color.FgCyan), doctor.Skipped: color.New(color.Faint), "warning": color.New(color.FgYellow, color.Bold),
+	b := func(colour ...color.Attribute) *color.Color { return brush(colourful, colour...) }
+	return pen{
+		doctor.Passed: b(color.FgGreen), doctor.Failed: b(color.FgRed, color.Bold),
+		doctor.Waived: b(color.FgCyan), doctor.Skipped: b(color.Faint), "warning": b(color.FgYellow, color.Bold),
 	}
-	for _, c := range p {
-		if colourful {
-			c.EnableColor()
-		} else {
-			c.DisableColor()
-		}
-	}
-	return p
 }
 
 // mark is the word for how a check came out; colour only repeats it.

@@ -33,16 +33,15 @@ Commands:{{range .Commands}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
 
 Flags:
-{{wrap .LocalFlags | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+{{.LocalFlags.FlagUsagesWrapped 98 | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
 
 Flags of all commands:
-{{wrap .InheritedFlags | trimTrailingWhitespaces}}{{end}}
+{{.InheritedFlags.FlagUsagesWrapped 98 | trimTrailingWhitespaces}}{{end}}
 
 ` + exitStatuses + `
 `
 
 func helpText(root *cobra.Command) {
-	cobra.AddTemplateFunc("wrap", func(f interface{ FlagUsagesWrapped(int) string }) string { return f.FlagUsagesWrapped(98) })
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(helpTemplate)
 }

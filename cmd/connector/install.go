@@ -196,13 +196,13 @@ func (a *app) event(e install.Event, g *gate, f *adoption) error {
 		f.tell(line)
 		return a.line(line)
 	}
-	paint := map[string]*color.Color{install.Did: color.New(color.FgGreen), install.Undone: color.New(color.FgYellow), install.Stuck: color.New(color.FgRed)}[e.What]
-	if paint == nil {
-		paint = color.New(color.Faint)
+	colour, known := map[string]color.Attribute{install.Did: color.FgGreen, install.Undone: color.FgYellow, install.Stuck: color.FgRed}[e.What]
+	if !known {
+		colour = color.Faint
 	}
 	if e.What == install.Doing && !isTerminal(a.stderr) {
 		return nil // its end is the next line
 	}
-	a.say("%s %s%s", paint.Sprintf("%-8s", e.What), e.Step.Says, strings.TrimSuffix(": "+text, ": "))
+	a.say("%s %s%s", a.paint(a.stderr, colour).Sprintf("%-8s", e.What), e.Step.Says, strings.TrimSuffix(": "+text, ": "))
 	return nil
 }

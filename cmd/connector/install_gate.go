@@ -159,7 +159,7 @@ func (g *gate) say() {
 		return
 	}
 	var b strings.Builder
-	p := newPen(isTerminal(g.app.stderr) && g.app.colourful())
+	p := newPen(g.app.colours(g.app.stderr))
 	for _, e := range g.told() {
 		if e.Status == doctor.Waived {
 			fmt.Fprintf(&b, "%s  %s  %s\n", p.mark(e), e.ID, inShort(e))

@@ -136,12 +136,12 @@ func (a *app) printLogin(r loginReport, trace bool, err error) error {
 	}
 	switch r.Outcome {
 	case "accepted":
-		if err := a.text("%s\n", color.GreenString("accepted")); err != nil {
+		if err := a.text("%s\n", a.paint(a.stdout, color.FgGreen).Sprint("accepted")); err != nil {
 			return err
 		}
 		return a.print(r.Profile)
 	case "refused":
-		if err := a.text("%s %s: %s\n", color.YellowString("refused"), r.Reason, meanings[r.Reason]); err != nil {
+		if err := a.text("%s %s: %s\n", a.paint(a.stdout, color.FgYellow).Sprint("refused"), r.Reason, meanings[r.Reason]); err != nil {
 			return err
 		}
 		return exitError(exitRefused)

@@ -180,10 +180,10 @@ func fetchConsole(ctx context.Context, addr, path string, most int64) ([]byte, e
 }
 
 func (a *app) printStatus(s status) error {
-	mark := map[agent.State]*color.Color{agent.OK: color.New(color.FgGreen), agent.Degraded: color.New(color.FgYellow), agent.Down: color.New(color.FgRed)}
+	mark := map[agent.State]color.Attribute{agent.OK: color.FgGreen, agent.Degraded: color.FgYellow, agent.Down: color.FgRed}
 	health := func(state agent.State, format string) string {
-		if paint := mark[state]; paint != nil {
-			return paint.Sprintf(format, state)
+		if colour, ok := mark[state]; ok {
+			return a.paint(a.stdout, colour).Sprintf(format, state)
 		}
 		return visible(string(state)) // of another version, or another program
 	}
