@@ -93,6 +93,7 @@ type Cloud struct {
 	links       []*cloudLink
 	asks        uint64 // counts turns, for round robin
 	arrivals    int
+	owed        map[string]*cloudLink // by name of the answer, who was asked; see Unanswered
 	changed     chan struct{}
 }
 
@@ -119,6 +120,7 @@ func StartCloud(o CloudOptions) (*Cloud, error) {
 		streamSlots: make(chan struct{}, maxCloudStreams),
 		askSlots:    make(chan struct{}, maxCloudAsking),
 		changed:     make(chan struct{}),
+		owed:        map[string]*cloudLink{},
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

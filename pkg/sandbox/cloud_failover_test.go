@@ -247,7 +247,7 @@ func TestASlowAgentIsDropped(t *testing.T) {
 // TestAFullQueueIsPassedOver: an agent with too many requests before it is
 // left out, and asked again later.
 func TestAFullQueueIsPassedOver(t *testing.T) {
-	l := &cloudLink{cloud: &Cloud{options: CloudOptions{Now: time.Now}, changed: make(chan struct{})}, out: make(chan []byte, 1), waiting: map[string]cloudWaiter{}}
+	l := &cloudLink{cloud: &Cloud{options: CloudOptions{Now: time.Now}, changed: make(chan struct{})}, out: make(chan cloudMessage, 1), waiting: map[string]cloudWaiter{}}
 	if !l.ask(nil, "first", nil) || l.ask(nil, "second", nil) {
 		t.Error("the queue has not one place")
 	}

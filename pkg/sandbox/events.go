@@ -32,7 +32,8 @@ type agentJSON struct {
 }
 
 type agentsJSON struct {
-	Agents []agentJSON `json:"agents"`
+	Agents     []agentJSON `json:"agents"`
+	Unanswered int         `json:"unanswered"` // commands sent to an agent that nobody has answered until now
 }
 
 func (c *Cloud) agentsJSON() agentsJSON {
@@ -43,7 +44,7 @@ func (c *Cloud) agentsJSON() agentsJSON {
 			a.Asked, a.Answered, inMs(a.LastLatency),
 		})
 	}
-	return agentsJSON{list}
+	return agentsJSON{list, c.Unanswered()}
 }
 
 func (c *Cloud) serveAgents(w http.ResponseWriter, _ *http.Request) {

@@ -58,7 +58,7 @@ type cloudLink struct {
 	agent Agent  // guarded by Cloud.mu
 	turn  uint64 // when it was asked last; guarded by Cloud.mu
 	conn  *websocket.Conn
-	out   chan []byte
+	out   chan cloudMessage
 	ctx   context.Context // ends with the link
 	drop  context.CancelFunc
 	gone  chan struct{} // closed when it is off the list
@@ -88,7 +88,7 @@ func (c *Cloud) serveHub(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	l := &cloudLink{
-		cloud: c, conn: conn, out: make(chan []byte, maxQueued), gone: make(chan struct{}),
+		cloud: c, conn: conn, out: make(chan cloudMessage, maxQueued), gone: make(chan struct{}),
 		waiting: map[string]cloudWaiter{},
 	}
 	l.ctx, l.drop = context.WithCancel(c.ctx) // the request's context ends with the upgrade
@@ -109,7 +109,7 @@ func (c *Cloud) serveHub(w http.ResponseWriter, r *http.Request) {
 		Connection: connection.Name, Remote: r.RemoteAddr, Since: c.options.Now(),
 		Thumbprint: thumbprint, Version: connection.Version,
 	}
-	l.out <- []byte(`{"n":"authenticated","p":{}}`) // before the first request: the queue is empty yet
+	l.out <- cloudMessage{frame: []byte(`{"n":"authenticated","p":{}}`)} // before the first request: the queue is empty yet
 	c.join(l)
 	c.log.Info("agent accepted", "agent", l.agent.ID, "connection", connection.Name, "remote", r.RemoteAddr)
 	var loops sync.WaitGroup
@@ -183,13 +183,16 @@ func (l *cloudLink) read() error {
 	}
 }
 
-// deliver gives an answer to who waits for it. An answer that nobody waits
-// for, because it is late, invented or comes twice, is dropped.
+// deliver gives an answer to who waits for it. It may come on another link of
+// the same connection than the one that was asked, whose end may have come
+// meanwhile. An answer that nobody waits for, because it is late, invented or
+// comes twice, is dropped.
 func (l *cloudLink) deliver(name string, payload json.RawMessage) {
-	l.mu.Lock()
-	waiter, ok := l.waiting[name]
-	delete(l.waiting, name)
-	l.mu.Unlock()
+	asked := l.cloud.settle(name, l)
+	asked.mu.Lock()
+	waiter, ok := asked.waiting[name]
+	delete(asked.waiting, name)
+	asked.mu.Unlock()
 	if !ok {
 		l.cloud.log.Debug("frame dropped: nobody asked", "agent", l.agent.ID, "bytes", len(payload))
 		return
@@ -213,7 +216,7 @@ func (l *cloudLink) ask(frame []byte, answer string, answers chan<- cloudAnswer)
 	l.waiting[answer] = cloudWaiter{answers, l.cloud.options.Now()}
 	l.mu.Unlock()
 	select {
-	case l.out <- frame:
+	case l.out <- cloudMessage{frame, answer}:
 	default:
 		l.forget(answer)
 		return false
@@ -234,8 +237,10 @@ func (l *cloudLink) forget(answer string) {
 func (l *cloudLink) write() {
 	for {
 		select {
-		case frame := <-l.out:
-			if err := l.send(frame); err != nil {
+		case m := <-l.out:
+			l.cloud.owe(m.answer, l)
+			if err := l.send(m.frame); err != nil {
+				l.cloud.settle(m.answer, l) // it was not asked
 				l.drop()
 				return
 			}
