@@ -21,7 +21,7 @@ type commands struct {
 	lanes    *lanes
 	alarm    *time.Timer // for those that wait too long; nil while none is set
 	stopping bool
-	pending  sync.WaitGroup // of frames and tasks; nothing starts anew once stopping
+	pending  tally // of frames and tasks; nothing starts anew once stopping
 }
 
 // enter admits a frame, unless the connector is stopping. Whoever entered says
@@ -39,6 +39,11 @@ func (c *commands) enter() bool {
 func (c *commands) shut() {
 	c.gate.Lock()
 	defer c.gate.Unlock()
+	c.stopped()
+}
+
+// stopped notes that no more commands are admitted. The caller holds the gate.
+func (c *commands) stopped() {
 	if !c.stopping {
 		c.stopping = true
 		close(c.stop)
@@ -66,16 +71,21 @@ func (c *Client) receive(l *link, text []byte) {
 		l.judge(false) // of no effect once the agent is accepted
 	default:
 		if cmd, ok := commandsByName[f.Name]; ok {
-			c.command(l, cmd, f)
+			c.command(l, cmd, f, text)
 		} else {
 			c.quiet.events.say(c.log.Debug, "an event of the hub was ignored", "event", printable(f.Name))
 		}
 	}
 }
 
-// command verifies a command's token and starts the work.
-func (c *Client) command(l *link, cmd *command, f frame) {
+// command verifies a command's token and starts the work. Text is its frame. A
+// nil link is one of another client.
+func (c *Client) command(l *link, cmd *command, f frame, text []byte) {
 	if !c.enter() {
+		if to := c.heirs(); to != nil {
+			to.Command(text)
+			return
+		}
 		c.o.Event(CommandLost)
 		c.quiet.drops.say(c.log.Warn, "a command came too late: the connector is stopping", "command", cmd.name)
 		return
@@ -217,8 +227,11 @@ func (c *Client) deliver(ctx context.Context, from *link, reply []byte) error {
 		case <-changed:
 		case <-ctx.Done():
 			return errNoLink
-		case <-c.stop:
-			return errNoLink // no link will follow
+		case <-c.stop: // no link will follow
+			if to := c.heirs(); to != nil {
+				return to.Reply(ctx, reply)
+			}
+			return errNoLink
 		}
 	}
 }

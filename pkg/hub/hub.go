@@ -124,6 +124,7 @@ type Client struct {
 	lines    // the links, as far as there are any
 	commands // those at work, and those that wait
 	running  atomic.Bool
+	heir     atomic.Pointer[Heir] // nil: nobody comes after
 }
 
 // New checks the options and returns a client that has not connected yet.

@@ -128,7 +128,11 @@ func (c *Client) attempt(ctx, serving context.Context, i int) (lasted time.Durat
 	case <-l.ctx.Done():
 		return max(1, time.Since(start)), fmt.Errorf("the link to the hub ended: %w", context.Cause(l.ctx))
 	case <-serving.Done():
-		l.farewell()
+		if c.heirs() != nil {
+			l.part()
+		} else {
+			l.farewell()
+		}
 		c.log.Info("auth0: Connection closed as requested.", "hub", c.host)
 		return 0, serving.Err()
 	}
@@ -179,11 +183,15 @@ func (l *link) judged(accepted bool) error {
 	return ErrRejected
 }
 
-// drain takes no more commands and waits for those in flight. After
-// Options.Drain those left are cancelled, and answered with a fault if there is
-// a link.
+// drain takes no more commands, as soon as it may, and waits for those in
+// flight. After Options.Drain those left are cancelled, and answered with a
+// fault if there is a link.
 func (c *Client) drain(cancelCommands func()) {
-	c.shut()
+	if c.heirs() != nil {
+		c.lull()
+	} else {
+		c.shut()
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
