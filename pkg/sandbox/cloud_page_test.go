@@ -220,11 +220,11 @@ func TestEventsTellOfAgents(t *testing.T) {
 			}
 		}
 	}
-	seen(`{"agents":[]}`)
+	seen(`{"agents":[],"unanswered":0}`)
 	joinAgent(t, c, firstKey(), c.Ticket(), "sandbox", saysYes)
 	seen(`"id":"a1"`)
 	c.DropAgents()
-	seen(`{"agents":[]}`)
+	seen(`{"agents":[],"unanswered":0}`)
 	if err := response.Body.Close(); err != nil {
 		t.Log(err) // it is cut off in the middle
 	}
