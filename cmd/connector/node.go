@@ -121,9 +121,9 @@ func (n *node) run(ctx context.Context) error {
 func (n *node) now() time.Time { return time.Now().Add(time.Duration(n.offset.Load())) }
 
 // groupsFailed makes a login without its groups loud.
-func (n *node) groupsFailed(_ context.Context, user *identity.Entry, err error) {
+func (n *node) groupsFailed(ctx context.Context, user *identity.Entry, err error) {
 	n.stats.metrics().withoutGroups.Inc()
-	n.log.Error("login went on without groups", "part", "directory", "dn", user.DN, "err", err)
+	n.log.Error("login went on without groups", "part", "directory", "request", identity.Request(ctx), "dn", user.DN, "err", err)
 	n.dirReport.groupsFailed(err.Error())
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"ad-ldap-connector/pkg/identity"
@@ -80,7 +81,7 @@ type result struct {
 func (c *Client) perform(ctx context.Context, r request) (res result) {
 	defer func() {
 		if v := recover(); v != nil {
-			c.log.Error("a command panicked", "command", r.command.name, "user", r.who(),
+			c.log.Error("a command panicked", "command", r.command.name, "user", r.who(), "request", r.id(),
 				"panic", short(fmt.Sprint(v), r.password), "stack", string(debug.Stack()))
 			res = r.faulted(Internal, "internal error")
 		}
@@ -107,25 +108,47 @@ func (r request) faulted(kind Fault, text string) result {
 
 // conclude sends the reply, tells the log and whoever counts, and returns why
 // the reply was lost, if it was. What is turned away may come in a flood, and
-// is told of accordingly.
+// is told of accordingly; what was worked on has one line each, unless that
+// is a flood of its own.
 func (c *Client) conclude(ctx context.Context, t *task, res result) (lost error) {
 	r := t.r
+	a := Answer{
+		Command: r.command.name, Request: r.id(), User: r.who(), Outcome: res.outcome, Reason: res.reason, Fault: res.fault,
+		Arrived: t.arrived, Link: t.from.number(),
+	}
+	var doing []string
+	a.Stages, doing = t.progress.list()
 	lost = c.deliver(ctx, t.from, res.reply)
-	took := time.Since(t.arrived)
+	a.Took = time.Since(t.arrived)
 	say := func(say func(string, ...any), text string, attrs ...any) { say(text, attrs...) }
-	if res.outcome == fault {
+	switch {
+	case res.outcome == fault && t.progress != nil:
+		say = c.quiet.faults.say
+	case res.outcome == fault:
 		say = c.quiet.answers.say
 	}
-	attrs := []any{"command", r.command.name, "user", r.who(), "outcome", res.outcome}
+	attrs := []any{"command", a.Command, "user", a.User, "outcome", a.Outcome}
 	if res.reason != "" {
 		attrs = append(attrs, "reason", res.reason)
 	}
 	if res.detail != "" {
 		attrs = append(attrs, "detail", res.detail)
 	}
-	attrs = append(attrs, "took", took)
+	for _, s := range a.Stages {
+		attrs = append(attrs, s.Name, s.Took)
+	}
+	if len(doing) > 0 {
+		attrs = append(attrs, "unfinished", strings.Join(doing, ","))
+	}
+	if server := a.Server(); server != "" {
+		attrs = append(attrs, "server", server)
+	}
+	// Not right after the reason: what follows a word such as "wrong_password"
+	// is taken for a secret by those who look for them in logs, ourselves too.
+	attrs = append(attrs, "request", a.Request, "took", a.Took)
 	if lost != nil {
 		attrs = append(attrs, "err", fmt.Errorf("the reply was lost: %w", lost))
+		a.Lost = true
 		c.o.Event(ReplyLost)
 	}
 	if res.outcome == fault || lost != nil {
@@ -133,6 +156,6 @@ func (c *Client) conclude(ctx context.Context, t *task, res result) (lost error)
 	} else {
 		say(c.log.Info, "command answered", attrs...)
 	}
-	c.o.Answered(Answer{Command: r.command.name, User: r.who(), Outcome: res.outcome, Reason: res.reason, Fault: res.fault, Took: took})
+	c.o.Answered(a)
 	return lost
 }

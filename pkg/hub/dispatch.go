@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ad-ldap-connector/pkg/identity"
 )
 
 // commands is the bookkeeping of the commands at work and of those that wait.
@@ -196,6 +198,8 @@ func (c *Client) serve(t *task) {
 	}()
 	ctx, cancel := context.WithDeadline(c.base, t.arrived.Add(c.o.RequestTimeout))
 	defer cancel()
+	t.progress = new(progress)
+	ctx = identity.WithWatch(identity.WithRequest(ctx, t.r.id()), t.progress.begin)
 	var answered atomic.Bool
 	conclude := func(res result) {
 		if !answered.Swap(true) {

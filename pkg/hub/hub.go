@@ -59,16 +59,6 @@ const (
 // again all the same: the tenant may learn the certificate, and clocks are set.
 var ErrRejected = errors.New("the hub rejected the agent: the tenant knows another certificate, or the clock is off")
 
-// An Answer is one command and what became of it.
-type Answer struct {
-	Command string        // "authenticate_user", "search_users", "list_groups" or "change_password"
-	User    string        // the name asked about, made printable; "" where there is none
-	Outcome string        // "accepted", "refused" or "fault"
-	Reason  string        // why it was refused, or the fault's text; never a secret
-	Fault   Fault         // the kind of fault
-	Took    time.Duration // from the frame's arrival to the reply's departure
-}
-
 // Options say which hub to join, as whom, and how. URL and Signer are
 // required; a zero value elsewhere means the default in brackets.
 type Options struct {
@@ -125,6 +115,7 @@ type Client struct {
 	commands // those at work, and those that wait
 	running  atomic.Bool
 	heir     atomic.Pointer[Heir] // nil: nobody comes after
+	dialled  atomic.Int64         // the links so far
 }
 
 // New checks the options and returns a client that has not connected yet.

@@ -4,9 +4,10 @@ import "time"
 
 // A task is a command on its way to an answer.
 type task struct {
-	r       request
-	from    *link // it came on; may have ended by now
-	arrived time.Time
+	r        request
+	from     *link // it came on; may have ended by now
+	arrived  time.Time
+	progress *progress // nil until it is worked on
 }
 
 // weight is about how many octets a task holds.

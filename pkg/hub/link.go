@@ -50,6 +50,7 @@ type link struct {
 	work    sync.WaitGroup // of the reader and the pinger
 	verdict chan bool      // the hub's answer to the agent's token
 	writer  chan struct{}  // held by whoever writes
+	nth     int            // of the client's links
 	busy    atomic.Int64   // ns that the reader has spent on frames; what came after them had to wait
 }
 
@@ -78,10 +79,18 @@ func (c *Client) dial(ctx context.Context) (*link, error) {
 		return nil, fmt.Errorf("connect to the hub at %s: %w", c.host, c.o.Explain(bare(err)))
 	}
 	conn.SetReadLimit(-1) // read does it, without losing the link
-	l.conn = conn
+	l.conn, l.nth = conn, int(c.dialled.Add(1))
 	l.ctx, l.end = context.WithCancelCause(context.Background())
 	l.work.Go(func() { l.end(l.read(c)) })
 	return l, nil
+}
+
+// number is the link's among all of its client, from 1; 0 when there is none.
+func (l *link) number() int {
+	if l == nil {
+		return 0
+	}
+	return l.nth
 }
 
 // bare strips the library's own introductions from an error.

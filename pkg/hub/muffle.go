@@ -21,6 +21,10 @@ type muffler struct {
 // loud is how many lines of one kind are let pass in a minute.
 const loud = 100
 
+// loudWork is the same for commands that were worked on and ended in a fault.
+// Each costs a question to the directory, and somebody may look for any of them.
+const loudWork = 6000
+
 func (m *muffler) pass(now time.Time) (ok bool, dropped int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -50,10 +54,10 @@ func (m *muffler) say(say func(string, ...any), text string, attrs ...any) {
 
 // mufflers are those of a client, one for each kind of line that a hub can
 // cause at will.
-type mufflers struct{ frames, events, tokens, writeBack, answers, drops muffler }
+type mufflers struct{ frames, events, tokens, writeBack, answers, faults, drops muffler }
 
 func newMufflers() *mufflers {
-	m := &mufflers{writeBack: muffler{most: 1}}
+	m := &mufflers{writeBack: muffler{most: 1}, faults: muffler{most: loudWork}}
 	for _, one := range []*muffler{&m.frames, &m.events, &m.tokens, &m.answers, &m.drops} {
 		one.most = loud
 	}

@@ -49,6 +49,9 @@ func newRequest(cmd *command, c claims) (request, error) {
 	return r, nil
 }
 
+// id is by what the tenant and our log both know the request.
+func (r request) id() string { return printable(r.pid) }
+
 // who is the request's subject, for the log.
 func (r request) who() string {
 	if r.command.searches {

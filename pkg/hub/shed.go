@@ -78,7 +78,7 @@ func (c *Client) turnAway(t *task, kind Fault, text string) {
 	defer c.pending.Done()
 	c.o.Event(CommandLost)
 	c.quiet.drops.say(c.log.Error, "a command was dropped: the hub does not take its answer",
-		"command", t.r.command.name, "user", t.r.who(), "reason", text)
+		"command", t.r.command.name, "user", t.r.who(), "reason", text, "request", t.r.id())
 }
 
 // sheds sends the answers of turnAway until ctx ends. What is left then is

@@ -11,20 +11,48 @@ type Stage struct {
 	Name   string
 	Server string // the directory server that answered, or ""
 	Detail string // what was asked and what came of it; never a secret
+	Began  time.Time
 	Took   time.Duration
 	Err    error // a *Refusal or a fault
 }
 
 type (
-	traceKey struct{} // func(Stage)
-	stageKey struct{} // *Stage
+	traceKey   struct{} // *trace
+	stageKey   struct{} // *Stage
+	requestKey struct{} // string
 )
+
+// A trace is who wants to know of the stages. One of the two is nil.
+type trace struct {
+	seen  func(Stage)
+	watch func(name string) (ended func(Stage))
+}
 
 // WithTrace returns a context whose logins report each stage to seen, in the
 // goroutine of the login and in the order of the names above, also where stages
 // ran at the same time.
 func WithTrace(ctx context.Context, seen func(Stage)) context.Context {
-	return context.WithValue(ctx, traceKey{}, seen)
+	return context.WithValue(ctx, traceKey{}, &trace{seen: seen})
+}
+
+// WithWatch returns a context whose logins call watch when a stage begins, and
+// what it returns when that stage ends: at once, and so perhaps at the same time
+// as others.
+func WithWatch(ctx context.Context, watch func(name string) (ended func(Stage))) context.Context {
+	return context.WithValue(ctx, traceKey{}, &trace{watch: watch})
+}
+
+// WithRequest returns a context of the request that the tenant knows by this ID,
+// made printable.
+func WithRequest(ctx context.Context, id string) context.Context {
+	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// Request is the ID of the request that ctx belongs to, for the log; "" when it
+// has none.
+func Request(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
 }
 
 // withoutTrace returns a context that reports no more stages.
@@ -52,13 +80,20 @@ func stage(ctx context.Context, name string, do func(context.Context) error) err
 
 // begin runs one stage of a login, and returns what reports it.
 func begin(ctx context.Context, name string, do func(context.Context) error) (report func(), err error) {
-	seen, ok := ctx.Value(traceKey{}).(func(Stage))
+	t, ok := ctx.Value(traceKey{}).(*trace)
 	if !ok {
 		return func() {}, do(ctx)
 	}
-	s := &Stage{Name: name}
-	start := time.Now()
+	s := &Stage{Name: name, Began: time.Now()}
+	ended := t.seen
+	if t.watch != nil {
+		ended = t.watch(name)
+	}
 	s.Err = do(context.WithValue(ctx, stageKey{}, s))
-	s.Took = time.Since(start)
-	return func() { seen(*s) }, s.Err
+	s.Took = time.Since(s.Began)
+	if t.watch != nil {
+		ended(*s)
+		return func() {}, s.Err
+	}
+	return func() { ended(*s) }, s.Err
 }
