@@ -28,7 +28,7 @@ var rooms = map[string][]string{
 	"service":   {},
 	"directory": {"identity"},
 	"profile":   {"identity"},
-	"kerberos":  {},
+	"kerberos":  {"identity"},
 	"hub":       {"identity"},
 	"wsfed":     {"identity"},
 	"home":      {"config", "keys"},
@@ -64,6 +64,7 @@ var owners = map[string][]string{
 	// The directory has the client side of Kerberos, with which the service
 	// account binds; the keys that prove browsers are the other room's.
 	"github.com/jcmturner/gokrb5":        {"directory", "kerberos"},
+	"github.com/alexbrainman/sspi":       {"kerberos"},
 	"software.sslmate.com/src/go-pkcs12": {}, // cmd/connector only: it hands a certificate on
 	"github.com/shirou/gopsutil/v3":      {"doctor"},
 	"github.com/beevik/ntp":              {"doctor"},
