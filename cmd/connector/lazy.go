@@ -96,7 +96,10 @@ type lazyDirectory struct {
 	watch      stageWatch
 }
 
-var _ identity.Directory = (*lazyDirectory)(nil)
+var (
+	_ identity.Directory = (*lazyDirectory)(nil)
+	_ identity.Locator   = (*lazyDirectory)(nil)
+)
 
 func (l *lazyDirectory) Find(ctx context.Context, username string) (user *identity.Entry, err error) {
 	defer l.watch.end("find", time.Now(), &err)
@@ -105,6 +108,15 @@ func (l *lazyDirectory) Find(ctx context.Context, username string) (user *identi
 		return nil, err
 	}
 	return d.Find(ctx, username)
+}
+
+func (l *lazyDirectory) Locate(ctx context.Context, at identity.Place, name string) (user *identity.Entry, err error) {
+	defer l.watch.end("find", time.Now(), &err)
+	d, err := l.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.Locate(ctx, at, name)
 }
 
 func (l *lazyDirectory) Bind(ctx context.Context, dn string, password identity.Password) (err error) {

@@ -96,6 +96,24 @@ func testFind(t *testing.T, on target) {
 			t.Errorf("bind %q: %v", user.DN, err)
 		}
 	}
+	located, err := c.Locate(ctx, identity.Place{Filter: "(&(objectClass=*)(mail={0}))"}, "user00042@lab.test")
+	if err != nil || located.DN != user.DN {
+		t.Errorf("located by mail: %v, %v", located, err)
+	}
+	_, err = c.Locate(ctx, identity.Place{Filter: "(mail={0})"}, "user0004*")
+	refused(t, err, identity.WrongUsername)
+	if located, err := c.Locate(ctx, identity.Place{BaseDN: user.DN}, lab.User(42)); err != nil || located.DN != user.DN {
+		t.Errorf("located below its own DN: %v, %v", located, err)
+	}
+	_, err = c.Locate(ctx, identity.Place{BaseDN: user.DN}, lab.User(41))
+	refused(t, err, identity.WrongUsername)
+	_, err = c.Locate(ctx, identity.Place{Filter: "(mail={0})"}, "")
+	refused(t, err, identity.WrongUsername)
+	for _, filter := range []string{"(mail=user00042@lab.test)", "(mail={0}", "({0}=x)"} {
+		if _, err := c.Locate(ctx, identity.Place{Filter: filter}, "user00042@lab.test"); err == nil {
+			t.Errorf("located by %s", filter)
+		}
+	}
 	multi, err := c.Find(ctx, "multi")
 	if err != nil {
 		t.Fatal(err)

@@ -183,7 +183,10 @@ type Client struct {
 	opened uint64 // how many were
 }
 
-var _ identity.Directory = (*Client)(nil)
+var (
+	_ identity.Directory = (*Client)(nil)
+	_ identity.Locator   = (*Client)(nil)
+)
 
 // New returns a client of the directory. It does no I/O: an agent may start
 // before its directory does. URLs that cannot be used show in the first

@@ -43,22 +43,47 @@ func (c *Client) Find(ctx context.Context, username string) (*identity.Entry, er
 	if username == "" { // no name is anybody's, and (cn=**) is no filter
 		return nil, &identity.Refusal{Reason: identity.WrongUsername, Detail: "the username is empty"}
 	}
-	filter := c.o.UserFilter.With(username)
+	return c.one(ctx, c.o.BaseDN, c.o.UserFilter.With(username))
+}
+
+// Locate is Find at another place: by another filter, or below another base DN.
+func (c *Client) Locate(ctx context.Context, at identity.Place, name string) (*identity.Entry, error) {
+	if name == "" {
+		return nil, &identity.Refusal{Reason: identity.WrongUsername, Detail: "the name is empty"}
+	}
+	filter, base := c.o.UserFilter, c.o.BaseDN
+	if at.Filter != "" {
+		var err error
+		if filter, err = ParseFilter(at.Filter); err != nil {
+			return nil, err
+		}
+		if filter.Places() == 0 { // it would find the same user for every name
+			return nil, fmt.Errorf("parse filter %q: it has no place for a name, {0}", at.Filter)
+		}
+	}
+	if at.BaseDN != "" {
+		base = at.BaseDN
+	}
+	return c.one(ctx, base, filter.With(name))
+}
+
+// one returns the only entry below base that filter matches.
+func (c *Client) one(ctx context.Context, base, filter string) (*identity.Entry, error) {
 	// Two are enough to know that it is not one.
-	a, err := c.everywhere(ctx, c.request(c.o.BaseDN, filter, 2, everything), c.o.Timeout, func(ctx context.Context, at *Client, req *ldap.SearchRequest) (answer, error) {
+	a, err := c.everywhere(ctx, c.request(base, filter, 2, everything), c.o.Timeout, func(ctx context.Context, at *Client, req *ldap.SearchRequest) (answer, error) {
 		return at.search(ctx, req, c.o.Timeout)
 	})
-	note(ctx, a.server, filter, c.o.BaseDN, len(a.entries))
+	note(ctx, a.server, filter, base, len(a.entries))
 	code, _, cut := result(a.cut)
 	switch {
 	case err != nil:
-		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, err)
+		return nil, fault("search "+filter+" under "+base, a.server, err)
 	case len(a.entries) > 1 || code == ldap.LDAPResultSizeLimitExceeded:
 		return nil, &identity.Refusal{Reason: identity.AmbiguousUsername, Detail: "2 or more entries match"}
 	case cut: // there may be a second one
-		return nil, fault("search "+filter+" under "+c.o.BaseDN, a.server, a.cut)
+		return nil, fault("search "+filter+" under "+base, a.server, a.cut)
 	case len(a.entries) == 0 && a.missed != nil: // the user may be there
-		return nil, fault("search "+filter+" under "+c.o.BaseDN, "", a.missed)
+		return nil, fault("search "+filter+" under "+base, "", a.missed)
 	case len(a.entries) == 0:
 		return nil, &identity.Refusal{Reason: identity.WrongUsername}
 	}

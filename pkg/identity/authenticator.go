@@ -92,7 +92,7 @@ func refused(r *Refusal, p Profile, err error) *Refusal {
 
 // Resolve returns the profile of a user whom something else has proved.
 func (a *Authenticator) Resolve(ctx context.Context, p Principal) (Profile, error) {
-	user, err := a.find(ctx, p.Name)
+	user, err := a.locate(ctx, p)
 	if err != nil {
 		return Profile{}, err
 	}

@@ -67,8 +67,24 @@ type Group struct {
 // A Principal names a user whom something other than a password has proved:
 // a Kerberos service ticket or a client certificate.
 type Principal struct {
-	Name  string // the account name, or the certificate's subject CN
+	Name  string // the account name, or what else a certificate calls its user
 	Realm string // Kerberos realm; empty when unknown
+	Place Place  // where the entry is; zero: where the one of a username is
+}
+
+// A Place says how an entry is found when its name is no username, or is one of
+// another part of the directory.
+type Place struct {
+	Filter string // template (RFC 4515) with {0} in the place of the name; "": the one for usernames
+	BaseDN string // "": the base DN of users
+}
+
+// A Locator is a Directory that also finds users in other places than where
+// usernames lead to.
+type Locator interface {
+	// Locate returns the one entry of that name at a place, or a *Refusal as
+	// Find does. A filter that is none is a fault.
+	Locate(ctx context.Context, at Place, name string) (*Entry, error)
 }
 
 // Credentials are a username and a password as typed, unescaped.
