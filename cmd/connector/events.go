@@ -70,6 +70,8 @@ var events = []event{
 	{402, "the mapper process ended"},
 	{403, `the mapper uses \p{...} in a regular expression, which may never match here: name the characters instead`},
 	{404, "the mapper says"},
+
+	{520, "the keytab cannot be read again, the one before is used"},
 }
 
 // eventID is the id of a record's kind.

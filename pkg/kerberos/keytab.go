@@ -1,5 +1,3 @@
-// Package kerberos proves a browser's user by HTTP Negotiate. So far it reads
-// the keytabs in which the keys for that lie.
 package kerberos
 
 import (
@@ -10,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jcmturner/gokrb5/v8/keytab"
+	"github.com/jcmturner/gokrb5/v8/types"
 )
 
 // DefaultKeytab is where a system keeps its keytab when nobody says otherwise.
@@ -46,17 +45,27 @@ func KeytabPath(lookup func(string) string) (string, error) {
 
 // ReadKeytab reads which keys a keytab holds.
 func ReadKeytab(path string) ([]Key, error) {
-	f, err := os.Open(path)
+	secrets, err := readKeytab(path)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]Key, len(secrets))
+	for i, s := range secrets {
+		keys[i] = s.Key
+	}
+	return keys, nil
+}
+
+// A secretKey is one entry of a keytab, whole.
+type secretKey struct {
+	Key
+	secret types.EncryptionKey
+}
+
+func readKeytab(path string) ([]secretKey, error) {
+	data, err := readSmall(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the keytab: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxKeytab+1))
-	if err == nil && len(data) > maxKeytab {
-		err = errors.New("it is larger than any keytab")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the keytab %s: %w", path, err)
 	}
 	keys, err := parseKeytab(data)
 	if err != nil {
@@ -65,9 +74,28 @@ func ReadKeytab(path string) ([]Key, error) {
 	return keys, nil
 }
 
+// readSmall reads a file that is not large. To open a pipe would wait for ever.
+func readSmall(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, maxKeytab+1))
+	if err == nil && len(data) > maxKeytab {
+		err = fmt.Errorf("%s: it is larger than any keytab", path)
+	}
+	return data, err
+}
+
 var errNoKeytab = errors.New("it is not of the form of a keytab")
 
-func parseKeytab(data []byte) (keys []Key, err error) {
+func parseKeytab(data []byte) (keys []secretKey, err error) {
 	defer func() {
 		if recover() != nil { // the library's reader does not expect everything
 			keys, err = nil, errNoKeytab
@@ -78,12 +106,11 @@ func parseKeytab(data []byte) (keys []Key, err error) {
 	}
 	kt := keytab.New()
 	if err := kt.Unmarshal(data); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoKeytab, err)
+		return nil, errNoKeytab // what the library says quotes what it read, and so keys
 	}
 	for _, e := range kt.Entries {
-		keys = append(keys, Key{
-			Principal: strings.Join(e.Principal.Components, "/"), Realm: e.Principal.Realm, KVNO: e.KVNO, EncType: e.Key.KeyType,
-		})
+		k := Key{Principal: strings.Join(e.Principal.Components, "/"), Realm: e.Principal.Realm, KVNO: e.KVNO, EncType: e.Key.KeyType}
+		keys = append(keys, secretKey{Key: k, secret: e.Key})
 	}
 	return keys, nil
 }
