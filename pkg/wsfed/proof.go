@@ -59,7 +59,7 @@ type Method string
 
 // The methods that there are.
 const (
-	ByPassword    Method = "urn:oasis:names:tc:SAML:1.0:am:password"
+	ByPassword    Method = "urn:oasis:names:tc:SAML:1.0:am:password" //nolint:gosec // a name, no secret
 	ByKerberos    Method = "urn:ietf:rfc:1510"
 	ByCertificate Method = "urn:ietf:rfc:2246"
 	// ByProxy is for a name that a proxy vouches for: how it knows is its own

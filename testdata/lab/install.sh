@@ -23,6 +23,7 @@ need krb5kdc krb5-kdc krb5-admin-server
 need dnsmasq dnsmasq-base
 need chronyd chrony
 need faketime faketime
+need xmlsec1 xmlsec1
 need promtool prometheus
 need nft nftables
 need ip iproute2
