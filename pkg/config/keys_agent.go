@@ -138,7 +138,7 @@ var agentKeys = []Key{
 	},
 	{
 		Name: "HUB_LINKS", Type: "integer", Group: "Agent", Min: 1, Max: 2,
-		Doc:   "How many links to the hub are kept; with 2, made at different times, one stays when the tenant closes the other.",
+		Doc:   "How many links to the hub are kept. With 2, made at different times, one stays when the tenant closes the other, and an agent that loses both is back within 5 seconds; with 1 it takes up to 18.",
 		field: func(c *Config) any { return &c.Agent.HubLinks },
 	},
 	{

@@ -111,8 +111,9 @@ type Client struct {
 	http    *http.Client
 	verify  *verifier
 
-	lines    // the links, as far as there are any
-	commands // those at work, and those that wait
+	watch    watch // whether the process ran all the time
+	lines          // the links, as far as there are any
+	commands       // those at work, and those that wait
 	running  atomic.Bool
 	heir     atomic.Pointer[Heir] // nil: nobody comes after
 	dialled  atomic.Int64         // the links so far

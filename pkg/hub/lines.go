@@ -9,8 +9,9 @@ import (
 
 // stagger is how much younger than the other a client's second link is made.
 // The tenant's nodes close a link after so long: two of the same age would end
-// together. It is longer than a lost link is away (spread, and the handshake).
-const stagger = 30 * time.Second
+// together. It is longer than a lost link is away (steady, and the handshake),
+// and short enough for all links of all agents to be back within half a minute.
+const stagger = 24 * time.Second
 
 // A place is where one of the client's links is kept.
 type place struct {
@@ -28,6 +29,7 @@ type lines struct {
 	telling sync.Mutex // told gets the states in their order
 	mu      sync.Mutex // guards what follows
 	places  []place
+	back    time.Time     // when the agent may be back that had lost all its links
 	changed chan struct{} // closed and replaced when a place changes
 	err     error         // why there is no link
 }
@@ -86,13 +88,15 @@ func (l *lines) summary(i int) (State, string) {
 	return Accepted, fmt.Sprintf("%d of %d links%s", up, len(l.places), missing)
 }
 
-// turn waits until place i may be dialled for: at once, unless another place
-// has a link, or is about to, that is too young to have one of nearly the same
-// age beside it. It reports false when ctx ends.
+// turn waits until place i may be dialled for: at once, unless the agent waits
+// for its moment to come back, or another place has a link, or is about to, that
+// is too young to have one of nearly the same age beside it. It reports false
+// when ctx ends.
 func (l *lines) turn(ctx context.Context, i int) bool {
 	for {
 		l.mu.Lock()
-		now, wait := time.Now(), time.Duration(0)
+		now := time.Now()
+		wait := l.back.Sub(now)
 		for j, p := range l.places {
 			if j != i && !p.began.IsZero() {
 				wait = max(wait, stagger-now.Sub(p.began))
@@ -116,6 +120,40 @@ func (l *lines) turn(ctx context.Context, i int) bool {
 			return false
 		}
 	}
+}
+
+// comeBack is how long place i waits after it lost its link, which lasted for so
+// long. An agent that is left without any link chooses its moment to be back, for
+// all its places: one that waits for its turn would else dial in the moment of the
+// loss, together with those of all other agents. What it can do without takes its
+// time.
+func (c *Client) comeBack(i int, pause *backoff, lasted time.Duration) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	first, last := time.Duration(0), spread
+	switch {
+	case c.watch.stopped():
+		last = thawed
+	case c.served(i) || now.Before(c.back):
+		return pause.lost(swift, steady, lasted)
+	case len(c.places) > 1:
+		last = swift
+	}
+	wait := pause.lost(first, last, lasted)
+	c.back = now.Add(wait)
+	return wait
+}
+
+// served reports whether another place than i has a link that stands. The lock
+// is held.
+func (l *lines) served(i int) bool {
+	for j, p := range l.places {
+		if j != i && p.link != nil && p.link.ctx.Err() == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // pick returns a link that is accepted and has not ended: from, if it is one.

@@ -259,8 +259,13 @@ func TestReconnect(t *testing.T) {
 			hub.conns <- <-hub.conns
 			return time.Since(start)
 		}
-		for i, want := range []time.Duration{15, 15, 16, 30, 30} {
-			if got := drop(time.Second); got != want*time.Second { // an acceptance that does not last is none
+		for range 5 { // a hub that closes every few seconds is found again as soon
+			if got := drop(brief); got != spread {
+				t.Errorf("back after %v", got)
+			}
+		}
+		for i, want := range []time.Duration{18, 18, 30, 30} {
+			if got := drop(time.Millisecond); got != want*time.Second { // an acceptance that does not last is none
 				t.Errorf("drop %d: back after %v, want %ds", i, got, want)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 const (
 	lastWords = 1 * time.Second  // for the faults of the commands that did not make it
 	settled   = 10 * time.Second // an acceptance that lasts so long was a good one
+	brief     = 1 * time.Second  // one that lasts no longer was none
 )
 
 // Run keeps the links to the hub, and answers its commands, until ctx ends.
@@ -37,6 +38,7 @@ func (c *Client) Run(ctx context.Context) error {
 	answering, silence := context.WithCancel(context.WithoutCancel(ctx))
 	defer silence()
 	answers.Go(func() { c.sheds(answering) })
+	answers.Go(func() { c.watch.run(answering) })
 	if c.verify.ring != nil {
 		answers.Go(func() { c.verify.ring.run(answering) })
 	}
@@ -57,6 +59,7 @@ func (c *Client) keep(ctx, serving context.Context, i int) {
 		return
 	}
 	for c.turn(ctx, i) {
+		began := time.Now()
 		lasted, err := c.attempt(ctx, serving, i)
 		if ctx.Err() != nil {
 			return
@@ -73,9 +76,10 @@ func (c *Client) keep(ctx, serving context.Context, i int) {
 			if lasted >= settled {
 				pause.reset()
 			}
-			wait = pause.lost()
+			wait = c.comeBack(i, &pause, lasted)
 		default:
-			wait = pause.next()
+			// An attempt that hung for long has been a pause already.
+			wait = max(pause.next()-time.Since(began), pause.jitter(min(firstBackoff, c.o.MaxBackoff)))
 		}
 		c.change(i, func(p *place) {
 			*p = place{state: state, detail: detail}
