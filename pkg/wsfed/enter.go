@@ -75,12 +75,12 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, q request) (mes
 	began := h.o.Now()
 	ctx, cancel := h.within(r)
 	defer cancel()
-	profile, err := h.users.Resolve(ctx, s.principal())
+	profile, err := h.users.Admit(ctx, s.principal())
 	var refusal *identity.Refusal
 	if errors.As(err, &refusal) {
 		h.end(w, r)
 		h.o.Entered(Entry{"session", Refused})
-		h.o.Log.Info("a session ended: the directory does not know its user any more", "user", s.User, "reason", refusal.Reason)
+		h.o.Log.Info("a session ended: the directory does not admit its user any more", "user", s.User, "reason", refusal.Reason)
 		return (*words).ended, false
 	}
 	if err != nil {
@@ -106,7 +106,7 @@ func (h *handler) proved(w http.ResponseWriter, r *http.Request, q request, meth
 	began := h.o.Now()
 	ctx, cancel := h.within(r)
 	defer cancel()
-	profile, err := h.users.Resolve(ctx, p)
+	profile, err := h.users.Admit(ctx, p)
 	var refusal *identity.Refusal
 	if errors.As(err, &refusal) {
 		h.o.Entered(Entry{method.String(), Refused})
@@ -117,7 +117,7 @@ func (h *handler) proved(w http.ResponseWriter, r *http.Request, q request, meth
 		h.fault(w, r, http.StatusServiceUnavailable, err)
 		return true, nil
 	}
-	h.admit(w, r, q, method, session{User: p.Name, Realm: p.Realm}, profile, began)
+	h.admit(w, r, q, method, session{User: p.Name, Realm: p.Realm, Filter: p.Place.Filter, Base: p.Place.BaseDN}, profile, began)
 	return true, nil
 }
 

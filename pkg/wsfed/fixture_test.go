@@ -42,6 +42,7 @@ type people struct {
 	fault   error
 	hold    chan struct{} // closed: go on
 	asked   int
+	last    identity.Principal // that was to be admitted
 }
 
 func (p *people) Authenticate(ctx context.Context, c identity.Credentials) (identity.Profile, error) {
@@ -64,12 +65,13 @@ func (p *people) Authenticate(ctx context.Context, c identity.Credentials) (iden
 	case c.Password != "right":
 		return identity.Profile{}, &identity.Refusal{Reason: identity.WrongPassword}
 	}
-	return p.Resolve(ctx, identity.Principal{Name: c.Username})
+	return p.Admit(ctx, identity.Principal{Name: c.Username})
 }
 
-func (p *people) Resolve(_ context.Context, who identity.Principal) (identity.Profile, error) {
+func (p *people) Admit(_ context.Context, who identity.Principal) (identity.Profile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.last = who
 	if p.fault != nil {
 		return identity.Profile{}, p.fault
 	}

@@ -14,8 +14,9 @@ import (
 type Authenticator interface {
 	// Authenticate returns the profile of the user whose password is right.
 	Authenticate(ctx context.Context, c identity.Credentials) (identity.Profile, error)
-	// Resolve returns the profile of a user whom something else has proved.
-	Resolve(ctx context.Context, p identity.Principal) (identity.Profile, error)
+	// Admit returns the profile of a user whom something else has proved, and
+	// refuses one whose account is closed.
+	Admit(ctx context.Context, p identity.Principal) (identity.Profile, error)
 }
 
 // A Negotiator proves a browser's user without a password: by a Kerberos

@@ -19,17 +19,17 @@ import (
 type session struct {
 	User   string `json:"u"` // as typed, or the principal's name
 	Realm  string `json:"r,omitempty"`
+	Filter string `json:"f,omitempty"` // of the principal's place
+	Base   string `json:"b,omitempty"` // likewise
 	ID     string `json:"i"` // of whoever had that name then, as idOf has it
 	Method Method `json:"m"`
 	Proved int64  `json:"p"` // Unix seconds
 	Ends   int64  `json:"e"` // likewise
 }
 
-// Bounds of cookies, in octets: browsers keep 4096 with name and attributes.
-const (
-	maxSessionUser = 1024
-	maxCookie      = 3800
-)
+// maxCookie bounds a cookie's value, in octets: browsers keep 4096 with the name
+// and the attributes.
+const maxCookie = 3800
 
 // The names of the cookies. The prefix has browsers keep them from other hosts
 // and from plain HTTP; without TLS they would not take such a cookie.
@@ -47,7 +47,7 @@ func idOf(s subject) string {
 }
 
 func (s *session) principal() identity.Principal {
-	return identity.Principal{Name: s.User, Realm: s.Realm}
+	return identity.Principal{Name: s.User, Realm: s.Realm, Place: identity.Place{Filter: s.Filter, BaseDN: s.Base}}
 }
 
 var errExpired = errors.New("it has expired")
@@ -75,7 +75,7 @@ func (h *handler) session(r *http.Request) (*session, error) {
 
 // begin has the browser keep a session, where sessions are on and it fits.
 func (h *handler) begin(w http.ResponseWriter, r *http.Request, s session) {
-	if h.o.SessionLife <= 0 || len(s.User)+len(s.Realm) > maxSessionUser {
+	if h.o.SessionLife <= 0 {
 		return
 	}
 	now := h.o.Now()

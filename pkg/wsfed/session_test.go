@@ -60,7 +60,7 @@ func TestSessionsEnd(t *testing.T) {
 		{"by time", func(s *site) { s.later(8 * time.Hour) }, "", ""},
 		{"when another key is used", func(s *site) { s.options.Secret = bytes.Repeat([]byte("t"), 32) }, "Your session has ended.", "another one now"},
 		{"when the lifetime was made shorter", func(s *site) { s.options.SessionLife = time.Minute; s.later(2 * time.Minute) }, "", ""},
-		{"when the user is gone", func(s *site) { s.people.refuse = map[string]identity.Reason{"ada": identity.WrongUsername} }, "Your session has ended.", "does not know its user"},
+		{"when the user is gone", func(s *site) { s.people.refuse = map[string]identity.Reason{"ada": identity.WrongUsername} }, "Your session has ended.", "does not admit its user"},
 		{"when the name is another's", func(s *site) { s.people.profile = `{"id":"8"}` }, "Your session has ended.", "another user's now"},
 	} {
 		s := newSite(t)
@@ -166,5 +166,35 @@ func TestNoSessions(t *testing.T) {
 	s := newSite(t, func(o *Options) { o.SessionLife = 0 })
 	if a := s.login(t, "ada", "right"); !a.signedIn() || s.cookie(t, sessionCookie) != "" {
 		t.Errorf("%d %v", a.StatusCode, a.Cookies())
+	}
+}
+
+// TestAPrincipalKeepsItsPlace tries that who was found in one part of the
+// directory is looked for there again, and that no cookie grows beyond its
+// bound.
+func TestAPrincipalKeepsItsPlace(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		place identity.Place
+		keeps bool
+	}{
+		{identity.Place{Filter: "(mail={0})", BaseDN: "DC=other"}, true},
+		{identity.Place{BaseDN: strings.Repeat("x", maxCookie)}, false},
+	} {
+		who := identity.Principal{Name: "ada", Realm: "CORP", Place: tt.place}
+		s := newSite(t)
+		s.options.Ways = []Way{{ByKerberos, negotiator(func(_ http.ResponseWriter, r *http.Request) (identity.Principal, error) {
+			if r.Header.Get("Authorization") == "" {
+				return identity.Principal{}, ErrNoProof
+			}
+			return who, nil
+		})}}
+		s.serve(t)
+		if a := s.do(t, http.MethodGet, tenants, "", "Authorization", "x"); !a.signedIn() {
+			t.Fatalf("%d %s", a.StatusCode, a.body)
+		}
+		if a := s.do(t, http.MethodGet, tenants, ""); a.signedIn() != tt.keeps || tt.keeps && s.people.last != who {
+			t.Errorf("%d, asked for %+v", a.StatusCode, s.people.last)
+		}
 	}
 }
