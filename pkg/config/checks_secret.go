@@ -72,3 +72,28 @@ func checkCredentials(c *Config) (string, string) {
 	}
 	return "", ""
 }
+
+// The stores of SECRETS.
+const (
+	InFile    = "file"    // LDAP_BIND_CREDENTIALS, sealed with the agent's private key
+	InSystemd = "systemd" // a credential that systemd hands to the service
+	InDPAPI   = "dpapi"   // a file that this Windows alone opens
+)
+
+// checkSecrets says why there is no keyring. Which of the stores a machine has
+// is the business of who opens them.
+func checkSecrets(c *Config) (string, string) {
+	if c.Agent.Secrets != "keyring" {
+		return "", ""
+	}
+	return "no keyring serves a service: those of desktops are open while a person is logged in, and the kernel's is empty after each start of the system",
+		"write systemd on Linux, dpapi on Windows, or file"
+}
+
+// Stored reports whether the service account's password is in the store that
+// SECRETS names: not where the password itself is configured, which counts
+// before it, and not where it has no use.
+func (c Config) Stored() bool {
+	d := c.Directory
+	return c.Agent.Secrets != InFile && d.BindMethod == bySimple && d.BindUser != "" && d.BindPassword+d.BindCredentials == ""
+}

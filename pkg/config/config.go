@@ -159,6 +159,7 @@ type Agent struct {
 	ReconnectInterval time.Duration // WS_RECONNECT_INTERVAL_MS: caps the pause between tries; 0 = 30 s
 	HubLinks          int           // HUB_LINKS: links to the hub that are kept, 1 or 2
 	Drain             time.Duration // DRAIN_SECONDS: for the requests in hand when the connector stops
+	Secrets           string        // SECRETS: file, systemd or dpapi
 }
 
 // Default returns the configuration of an installation without any settings.
@@ -206,6 +207,7 @@ func Default() Config {
 			RequestTimeout: 60 * time.Second,
 			HubLinks:       1,
 			Drain:          5 * time.Second,
+			Secrets:        InFile,
 		},
 	}
 }

@@ -49,13 +49,13 @@ func (k *Key) valid(c *Config) *FieldError {
 			return k.fault(fmt.Sprintf("%v is out of bounds", k.value(c)), "write "+k.bounds())
 		}
 	}
-	if text, ok := k.value(c).(string); ok && k.Values != nil && !slices.Contains(k.Values, text) {
-		return k.fault(k.show(text)+" is none of its values", "write "+list(k.Values))
-	}
 	if k.check != nil {
 		if problem, remedy := k.check(c); problem != "" {
 			return k.fault(problem, remedy)
 		}
+	}
+	if text, ok := k.value(c).(string); ok && k.Values != nil && !slices.Contains(k.Values, text) {
+		return k.fault(k.show(text)+" is none of its values", "write "+list(k.Values))
 	}
 	return nil
 }

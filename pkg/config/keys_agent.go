@@ -147,4 +147,10 @@ var agentKeys = []Key{
 		unit:  time.Second,
 		field: func(c *Config) any { return &c.Agent.Drain },
 	},
+	{
+		Name: "SECRETS", Type: "string", Group: "Agent", MachineBound: true, Values: []string{InFile, InSystemd, InDPAPI},
+		Doc:   "Where the service account's password is kept: file, sealed in config.json; systemd, in an encrypted credential of the service (Linux); dpapi, sealed by Windows.",
+		field: func(c *Config) any { return &c.Agent.Secrets },
+		check: checkSecrets,
+	},
 }

@@ -61,7 +61,7 @@ func (c *Config) together() (faults []*FieldError) {
 
 	faults = append(faults, d.together()...)
 	byPassword := d.BindMethod == bySimple
-	password := d.BindPassword != "" || d.BindCredentials != "" ||
+	password := d.BindPassword != "" || d.BindCredentials != "" || c.Stored() ||
 		l.faults["LDAP_BIND_PASSWORD"] != nil || l.faults["LDAP_BIND_CREDENTIALS"] != nil
 	add(byPassword && d.BindUser == "" && !d.Anonymous, "LDAP_BIND_USER", "it is missing",
 		"write the service account, or set ANONYMOUS_SEARCH_ENABLED when the directory may be searched without one")

@@ -40,6 +40,12 @@ func TestValidate(t *testing.T) {
 		{"anonymous", func(c *Config) { c.Directory.BindUser, c.Directory.BindPassword, c.Directory.Anonymous = "", "", true }, nil},
 		{"a password without a user", func(c *Config) { c.Directory.BindUser = "" }, []string{"LDAP_BIND_USER"}},
 		{"a user without a password", func(c *Config) { c.Directory.BindPassword = "" }, []string{"LDAP_BIND_PASSWORD"}},
+		{"a password in a store", func(c *Config) { c.Directory.BindPassword, c.Agent.Secrets = "", "systemd" }, nil},
+		{"a store without a user", func(c *Config) {
+			c.Directory.BindUser, c.Directory.BindPassword, c.Agent.Secrets = "", "", "dpapi"
+		}, []string{"LDAP_BIND_USER"}},
+		{"an unknown store", func(c *Config) { c.Agent.Secrets = "vault" }, []string{"SECRETS"}},
+		{"a keyring", func(c *Config) { c.Agent.Secrets = "keyring" }, []string{"SECRETS"}},
 		{"a sealed password", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "0aff" }, nil},
 		{"a sealed password with a line end", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "$2$.00.ff.0a\n" }, nil},
 		{"StartTLS with ldaps", func(c *Config) { c.Directory.StartTLS = true }, []string{"LDAP_STARTTLS"}},
@@ -199,5 +205,34 @@ func TestRealmKeyIsChecked(t *testing.T) {
 	c.Tenant.Realm, c.Tenant.PostURLs = "urn:a", []string{"x"}
 	if c.Validate() == nil {
 		t.Error("no fault")
+	}
+}
+
+// A keyring is refused with the reason, not as a word nobody knows.
+func TestNoKeyring(t *testing.T) {
+	c := good()
+	c.Agent.Secrets = "keyring"
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "no keyring serves a service") {
+		t.Error(err)
+	}
+}
+
+// What counts before the store is not in it.
+func TestStored(t *testing.T) {
+	for _, tt := range []struct {
+		file string
+		want bool
+	}{
+		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc"}`, true},
+		{`{"SECRETS":"dpapi","LDAP_BIND_USER":"svc"}`, true},
+		{`{"SECRETS":"systemd"}`, false},
+		{`{"LDAP_BIND_USER":"svc"}`, false},
+		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","LDAP_BIND_PASSWORD":"x"}`, false},
+		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","LDAP_BIND_CREDENTIALS":"0a"}`, false},
+		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","LDAP_BIND_METHOD":"gssapi"}`, false},
+	} {
+		if got := mustParse(t, tt.file).Stored(); got != tt.want {
+			t.Errorf("%s: %v", tt.file, got)
+		}
 	}
 }

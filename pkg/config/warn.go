@@ -116,9 +116,12 @@ func (c *Config) weak() map[string]string {
 		"LDAP_SITE", "it has no effect, because LDAP_URL names no domain; write srv://DOMAIN or srvs://DOMAIN")
 	say(c.Directory.BindMethod != bySimple && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_METHOD",
 		"with "+c.Directory.BindMethod+" the password of the service account has no use; unset LDAP_BIND_PASSWORD and LDAP_BIND_CREDENTIALS")
-	say(c.Directory.BindMethod == bySimple && c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && c.Directory.Anonymous,
+	say(c.Directory.BindMethod == bySimple && c.Directory.BindUser != "" && c.Directory.BindPassword+c.Directory.BindCredentials == "" && !c.Stored() && c.Directory.Anonymous,
 		"LDAP_BIND_USER", "it has no password, so the directory is searched without an account")
 	say(c.Directory.BindMethod == bySimple && c.Directory.BindUser == "" && c.Directory.BindPassword+c.Directory.BindCredentials != "", "LDAP_BIND_USER", "it is missing, so the password of a service account has no use")
+
+	say(c.Agent.Secrets != InFile && c.Directory.BindPassword+c.Directory.BindCredentials != "", "SECRETS",
+		"the password in LDAP_BIND_PASSWORD or LDAP_BIND_CREDENTIALS counts, and not what the store has; move it there: connector config secret set LDAP_BIND_PASSWORD")
 
 	for key, filter := range map[string]string{
 		"LDAP_SEARCH_ALL_QUERY":         c.Directory.SearchAllFilter,

@@ -45,6 +45,8 @@ func TestWarningsOfOldMeanings(t *testing.T) {
 		{`{"KERBEROS_DEBUG_USER":"jane"}`, `KERBEROS_DEBUG_USER: everybody who reaches the sign-in page is logged in as this user`},
 		{`{"GROUPS_NESTED":true}`, `GROUPS_NESTED: the default LDAP_SEARCH_GROUPS follows nesting already`},
 
+		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","LDAP_BIND_PASSWORD":"x"}`, `SECRETS: the password in LDAP_BIND_PASSWORD or LDAP_BIND_CREDENTIALS counts`},
+		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","ANONYMOUS_SEARCH_ENABLED":true}`, ``},
 		{`{"LDAP_UR":"x"}`, `LDAP_UR is not a key of config.json: did you mean LDAP_URL?`},
 		{`{"LDAP_URLS":"x"}`, `did you mean LDAP_URL?`}, {`{"LDAP_ULR":"x"}`, `did you mean LDAP_URL?`},
 		{`{"ldap_url":"x"}`, `did you mean LDAP_URL?`}, {`{"LDAP-URL":"x"}`, `did you mean LDAP_URL?`},

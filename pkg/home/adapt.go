@@ -25,6 +25,11 @@ func (a *Archive) Adapt(hostname string) []string {
 			said = append(said, rule+" was removed: the firewall of this machine has no such rule yet.")
 		}
 	}
+	if a.Config.Source("SECRETS") == "file" {
+		if err := a.Config.Unset("SECRETS"); err == nil { // likewise
+			said = append(said, "SECRETS was removed: the store that it named is another machine's.")
+		}
+	}
 	return said
 }
 

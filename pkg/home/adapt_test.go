@@ -24,6 +24,7 @@ func TestAdapt(t *testing.T) {
 		"none":                     {`{}`, "", 0},
 		"a rule in the firewall":   {`{"FIREWALL_RULE_CREATED":true}`, "", 1},
 		"a rule, said to be none":  {`{"FIREWALL_RULE_CREATED":false}`, "", 1},
+		"another machine's store":  {`{"SECRETS":"dpapi"}`, "", 1},
 		"both":                     {`{"SERVER_URL":"http://node1:4000","FIREWALL_RULE_CREATED":true}`, "http://node2:4000", 2},
 	} {
 		c, err := config.Parse([]byte(tt.file))
@@ -37,11 +38,11 @@ func TestAdapt(t *testing.T) {
 			t.Errorf("%s: %q, port %d, %q", name, a.Config.Tenant.ServerURL, a.Config.SignIn.Port, said)
 		}
 		file, err := a.Config.Encode()
-		if err != nil || strings.Contains(string(file), "FIREWALL") {
+		if err != nil || strings.Contains(string(file), "FIREWALL") || strings.Contains(string(file), "SECRETS") {
 			t.Errorf("%s: %s, %v", name, file, err)
 		}
 		for _, s := range said {
-			if !strings.HasSuffix(s, ".") || !strings.Contains(s, "SERVER_URL") && !strings.Contains(s, "FIREWALL_RULE_CREATED") {
+			if !strings.HasSuffix(s, ".") || !strings.Contains(s, "SERVER_URL") && !strings.Contains(s, "FIREWALL_RULE_CREATED") && !strings.Contains(s, "SECRETS") {
 				t.Errorf("%s: %q", name, s)
 			}
 		}

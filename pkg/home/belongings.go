@@ -98,7 +98,7 @@ func (h *Home) Purge() (left string, err error) {
 	if !h.Exists() {
 		return "", nil
 	}
-	if err := errors.Join(h.RemoveProgram(), h.RemoveFormer(), h.RemoveSince(nil)); err != nil {
+	if err := errors.Join(h.RemoveProgram(), h.RemoveFormer(), h.RemoveSecrets(), h.RemoveSince(nil)); err != nil {
 		return "", err
 	}
 	if !isEmpty(h.dir) {

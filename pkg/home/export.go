@@ -45,11 +45,19 @@ func (h *Home) archive(c config.Config) ([]byte, error) {
 	var conf config.Config
 	var data []byte
 	if c.EnvOnly() {
-		if conf, err = written(c, pair); err == nil {
+		if c.Stored() {
+			var password string
+			password, err = h.BindPassword(c)
+			c.Directory.BindPassword = config.Secret(password)
+		}
+		if err == nil {
+			conf, err = written(c, pair)
+		}
+		if err == nil {
 			data, err = conf.Encode()
 		}
 	} else if conf, err = h.fileConfig(); err == nil {
-		data, err = h.exported(&conf, source)
+		data, err = h.exported(&conf, source, pair)
 	}
 	if err == nil {
 		err = opens(conf, pair)
@@ -75,11 +83,22 @@ func (h *Home) archive(c config.Config) ([]byte, error) {
 	)
 }
 
-// exported returns config.json as it lies there. Only when PROFILE_MAPPER_FILE
-// names a file that no archive has room for, it is changed: the script then
-// travels as lib/profileMapper.js, where the other node finds it by itself.
-func (h *Home) exported(conf *config.Config, mapper string) ([]byte, error) {
+// exported returns config.json as it lies there. Two things change it. A password
+// in a store that opens on this machine alone is sealed with the key that the
+// archive has. When PROFILE_MAPPER_FILE names a file that no archive has room
+// for, the script travels as lib/profileMapper.js, where the other node finds it
+// by itself.
+func (h *Home) exported(conf *config.Config, mapper string, pair *keys.Pair) ([]byte, error) {
+	bound := conf.Agent.Secrets != config.InFile
+	if bound {
+		if err := h.unbind(conf, pair); err != nil {
+			return nil, err
+		}
+	}
 	if conf.Mapper.File == "" || conf.Mapper.Source != "" || mapper == h.Path(mapperFile) {
+		if bound {
+			return conf.Encode()
+		}
 		data, err := h.read(configFile)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("%w: nothing is configured yet", err)
@@ -92,6 +111,22 @@ func (h *Home) exported(conf *config.Config, mapper string) ([]byte, error) {
 	return conf.Encode()
 }
 
+// unbind takes the password out of the store of SECRETS and seals it into c.
+func (h *Home) unbind(c *config.Config, pair *keys.Pair) error {
+	if c.Stored() {
+		password, err := h.BindPassword(*c)
+		if err != nil {
+			return err
+		}
+		sealed, err := pair.Seal(password)
+		if err != nil {
+			return fmt.Errorf("seal the service account's password: %w", err)
+		}
+		c.Directory.BindCredentials = config.Secret(sealed)
+	}
+	return c.Unset("SECRETS")
+}
+
 // written turns a configuration that lives in the environment into one for a
 // file. What the archive has files for is left out, and a password in the clear
 // is sealed.
@@ -100,6 +135,7 @@ func written(c config.Config, pair *keys.Pair) (config.Config, error) {
 	f.Tenant, f.Directory, f.Groups, f.Policy, f.SignIn = c.Tenant, c.Directory, c.Groups, c.Policy, c.SignIn
 	f.Network, f.Mapper, f.Agent = c.Network, c.Mapper, c.Agent
 	f.Mapper.Source, f.Mapper.File = "", ""
+	f.Agent.Secrets = config.InFile // the other node's machine may have no such store
 	if password := string(f.Directory.BindPassword); password != "" {
 		sealed, err := pair.Seal(password)
 		if err != nil {

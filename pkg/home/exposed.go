@@ -103,7 +103,7 @@ func unlinked(dir string) string {
 // be written.
 var (
 	secretFiles  = []string{configFile, keyFile}
-	privateFiles = []string{logsFolder, logFile} // they tell who logs in
+	privateFiles = []string{logsFolder, logFile, secretsFolder} // logs tell who logs in
 	trustedFiles = []string{certFile, mapperFile, libFolder, filepath.Dir(keyFile), waiversFile}
 )
 

@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
 // childEnv makes the test binary do one thing in another process, which a test
 // may then kill or take rights from.
 const childEnv = "CONNECTOR_TEST_CHILD"
+
+// credentialKey names the file of systemd-creds's key.
+const credentialKey = "SYSTEMD_CREDENTIAL_SECRET"
 
 // children are what such a process can do with a home. Its error is printed.
 var children = map[string]func(dir string) error{
@@ -23,6 +27,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
+	// systemd's key for credentials is the tests' own, and not the host's.
+	dir, err := os.MkdirTemp("", "home-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if os.Getenv(credentialKey) == "" {
+		_ = os.Setenv(credentialKey, filepath.Join(dir, "key")) // the name is a constant and good
+	}
 	if do := children[os.Getenv(childEnv)]; do != nil {
 		if err := do(os.Args[len(os.Args)-1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -30,7 +43,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // child prepares such a process.

@@ -84,7 +84,7 @@ func (h *Home) Remove() error {
 	if !h.Exists() {
 		return nil
 	}
-	for _, name := range []string{runLock, writeLock, renewLock, runPID, stateFolder, "certs", libFolder, caFolder, backupsFolder, "."} {
+	for _, name := range []string{runLock, writeLock, renewLock, runPID, stateFolder, "certs", libFolder, caFolder, backupsFolder, secretsFolder, "."} {
 		err := os.Remove(h.Path(name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove %s: %w", h.Path(name), cause(err))

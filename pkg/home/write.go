@@ -167,7 +167,7 @@ func rename(root *os.Root, from, to string) error {
 // report: the leftovers do no harm.
 func (h *Home) sweep() {
 	var found []string
-	for _, folder := range []string{".", "certs", libFolder, stateFolder} {
+	for _, folder := range []string{".", "certs", libFolder, stateFolder, secretsFolder} {
 		entries, err := os.ReadDir(h.Path(folder))
 		if err != nil {
 			continue
