@@ -16,6 +16,23 @@ import (
 	"ad-ldap-connector/pkg/config"
 )
 
+// killsEnv is how many times in all each of these tests is to kill, for a longer
+// trial than everyday's.
+const killsEnv = "CONNECTOR_KILLS"
+
+func kills(t *testing.T, everyday int) int {
+	t.Helper()
+	text := os.Getenv(killsEnv)
+	if text == "" {
+		return everyday
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q is no number of kills", killsEnv, text)
+	}
+	return n
+}
+
 // killed runs a child over and over and kills it at random moments, each round
 // after a random number of the lines that it prints and a random pause, and
 // calls check after each.
@@ -81,7 +98,7 @@ func rewriteForever(dir string) error {
 func TestConfigSurvivesKill(t *testing.T) {
 	h := open(t, filepath.Join(t.TempDir(), "home"))
 	leftovers := 0
-	killed(t, 60, "rewrite", h.Dir(), func(round int) {
+	killed(t, kills(t, 60), "rewrite", h.Dir(), func(round int) {
 		leftovers += len(filesBelow(t, h.Dir())) - 1
 		h = open(t, h.Dir())
 		c, err := h.Config()
@@ -147,7 +164,7 @@ func TestReplaceSurvivesKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const rounds = 60
+	rounds := kills(t, 60)
 	killed(t, rounds, "replace", h.Dir(), func(round int) {
 		if _, err := os.Lstat(h.Path(stageFolder)); err == nil {
 			interrupted++

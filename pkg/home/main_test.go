@@ -19,6 +19,7 @@ const credentialKey = "SYSTEMD_CREDENTIAL_SECRET"
 var children = map[string]func(dir string) error{
 	"rewrite": rewriteForever,
 	"replace": replaceForever,
+	"rotate":  rotateForever,
 	"hold":    holdLock,
 }
 

@@ -21,6 +21,10 @@ const (
 
 	// BindSecret is the name of the service account's password in a store.
 	BindSecret = "ldap-bind-password"
+
+	// maxSecret bounds a secret, in octets, as keys.Pair.Seal does: an archive
+	// has to hold it.
+	maxSecret = 4096
 )
 
 // A StoreError says why a store of SECRETS cannot serve.
@@ -74,6 +78,49 @@ func (h *Home) BindPassword(c config.Config) (string, error) {
 	return password, nil
 }
 
+// KeepBindPassword puts the service account's password into a store, which may
+// be another one than before, and writes c to say so. What can be opened at any
+// moment, whatever stops the process, is the former password or this one. The
+// service must be able to read another store before the configuration names it:
+// ready makes it so, or no longer so; nil: nobody need. What other stores had is
+// taken away last.
+func (h *Home) KeepBindPassword(c config.Config, store, password string, ready func() error) error {
+	if ready == nil {
+		ready = func() error { return nil }
+	}
+	former := c.Agent.Secrets
+	c.Agent.Secrets, c.Directory.BindPassword, c.Directory.BindCredentials = store, "", ""
+	if store == config.InFile {
+		pair, err := h.Keys(c)
+		if err != nil {
+			return err
+		}
+		sealed, err := pair.Seal(password)
+		if err != nil {
+			return err
+		}
+		c.Directory.BindCredentials = config.Secret(sealed)
+		if err := h.SaveConfigWith(c, pair); err != nil {
+			return err
+		}
+		if err := ready(); err != nil {
+			return err
+		}
+		return h.RemoveSecrets()
+	}
+	if err := h.StoreSecret(store, BindSecret, password); err != nil {
+		return err
+	}
+	err := ready()
+	if err == nil {
+		err = h.SaveConfig(c)
+	}
+	if err == nil && former != store && former != config.InFile {
+		return h.RemoveSecret(former, BindSecret)
+	}
+	return err
+}
+
 // StoreSecret keeps a secret in a store, in the place of the one that it had,
 // and returns once what it keeps has been read again. No configuration is
 // changed. A crash leaves the former secret, or this one.
@@ -92,7 +139,7 @@ func (h *Home) StoreSecret(store, name, value string) error {
 }
 
 func (h *Home) storeSecret(store, name, value string) error {
-	if value == "" || len(value) > maxFile/4 {
+	if value == "" || len(value) > maxSecret {
 		return errors.New("it is empty, or far too long")
 	}
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) { // an archive could not have it

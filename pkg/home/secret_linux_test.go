@@ -28,6 +28,9 @@ func TestHanded(t *testing.T) {
 	if got := bindPassword(t, h); got != "of the store" {
 		t.Errorf("without any: %q", got)
 	}
+	if exposed, err := h.Exposed(); err != nil || strings.Contains(strings.Join(exposed, " "), secretsFolder) {
+		t.Errorf("exposed: %q, %v", exposed, err)
+	}
 	for _, step := range []struct{ dir, text string }{{credentials, "of the start"}, {running, "handed over"}} {
 		if err := os.WriteFile(filepath.Join(step.dir, BindSecret), []byte(step.text), 0o400); err != nil {
 			t.Fatal(err)

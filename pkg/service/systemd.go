@@ -43,6 +43,7 @@ func (s systemd) text(u Unit) string {
 	if u.Environment != "" {
 		line("EnvironmentFile=-%s", percent(u.Environment))
 	}
+	credentials(line, u)
 	line("User=%s\nGroup=%s", u.User, u.User)
 	s.restart(line, u)
 	sandbox(line, u)
@@ -53,6 +54,21 @@ func (s systemd) text(u Unit) string {
 	}
 	line("\n[Install]\nWantedBy=multi-user.target")
 	return b.String()
+}
+
+// credentials are read when the unit starts, and stay as they are while it runs.
+// A secret that is changed meanwhile comes by the folder in /run.
+func credentials(line func(string, ...any), u Unit) {
+	for _, c := range u.Credentials {
+		load := "LoadCredential"
+		if c.Encrypted {
+			load = "LoadCredentialEncrypted"
+		}
+		line("%s=%s:%s", load, c.Name, percent(c.File))
+	}
+	if len(u.Credentials) > 0 {
+		line("RuntimeDirectory=%s\nRuntimeDirectoryMode=0700", u.Name)
+	}
 }
 
 // restart brings the service back whatever ended it, later each time where

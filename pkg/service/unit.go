@@ -23,6 +23,10 @@ type Unit struct {
 	// none of them with what is in it; those that are not there are passed over.
 	Owned []string
 
+	// Credentials are secrets that systemd hands to the service at each of its
+	// starts; no other manager has them.
+	Credentials []Credential
+
 	// User is the account it runs under, which must exist. On Windows it is
 	// empty: the service has an account of its own that the system makes.
 	User string
@@ -39,6 +43,13 @@ type Unit struct {
 	Watchdog time.Duration
 }
 
+// A Credential is a secret in a file that only the administrator can read.
+type Credential struct {
+	Name      string // of the file that the service finds in $CREDENTIALS_DIRECTORY
+	File      string // absolute path
+	Encrypted bool   // by systemd-creds, for this name
+}
+
 // check returns every fault of u, for errors.Join.
 func (u Unit) check() error {
 	var faults []error
@@ -53,7 +64,7 @@ func (u Unit) check() error {
 	if strings.ContainsFunc(u.Description, isControl) || strings.Contains(u.Description, `\`) {
 		fault("the description %q has a control character or a backslash", u.Description)
 	}
-	for _, path := range slices.Concat([]string{u.Program, u.Home}, u.Writable, u.environment()) {
+	for _, path := range slices.Concat([]string{u.Program, u.Home}, u.Writable, u.environment(), u.secrets()) {
 		if !filepath.IsAbs(path) || filepath.Clean(path) != path {
 			fault("%q is no absolute path in its shortest form", path)
 		}
@@ -64,6 +75,11 @@ func (u Unit) check() error {
 	for _, name := range u.Owned {
 		if !filepath.IsLocal(name) || name == "." {
 			fault("%q is no path below the home", name)
+		}
+	}
+	for _, c := range u.Credentials {
+		if !credential.MatchString(c.Name) {
+			fault("%q is no name for a credential", c.Name)
 		}
 	}
 	for i, arg := range u.Args {
@@ -87,6 +103,9 @@ func (u Unit) check() error {
 
 // What every service manager takes as a name, and as a file's name too.
 var name = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,79}$`)
+
+// What systemd takes as a credential's name, and more.
+var credential = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
 
 func checkName(s string) error {
 	if !name.MatchString(s) || strings.HasSuffix(s, " ") || strings.HasSuffix(s, ".") {
@@ -113,4 +132,12 @@ func (u Unit) environment() []string {
 		return nil
 	}
 	return []string{u.Environment}
+}
+
+// secrets are the files of the credentials.
+func (u Unit) secrets() (files []string) {
+	for _, c := range u.Credentials {
+		files = append(files, c.File)
+	}
+	return files
 }

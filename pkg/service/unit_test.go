@@ -28,12 +28,18 @@ func TestText(t *testing.T) {
 		Args: []string{"service", "run", `a "b" \c`, "$HOME %h", "", "<&>", ";"}, Home: "/root/conn ector", User: "auth0-adldap-2",
 		Writable: []string{"/srv/log$s", "/tmp/spool"}, Environment: "/etc/auth0/conn ector.env", Ports: []int{8357, 443},
 	}
+	secret := plain
+	secret.Credentials = []Credential{{"ldap-bind-password", "/opt/auth0/ad-ldap/secrets/ldap-bind-password.cred", true}}
+	older := plain
+	older.Credentials = []Credential{{"ldap-bind-password", "/srv/100% a/secrets/ldap-bind-password", false}}
 	for file, text := range map[string]string{
-		"plain-252.service": systemd{version: 252}.text(plain),
-		"plain-257.service": systemd{version: 257}.text(plain),
-		"odd-386.service":   systemd{version: 252, narrowed: true}.text(odd),
-		"plain.plist":       plist(plain),
-		"odd.plist":         plist(odd),
+		"secret-257.service": systemd{version: 257}.text(secret),
+		"older-249.service":  systemd{version: 249}.text(older),
+		"plain-252.service":  systemd{version: 252}.text(plain),
+		"plain-257.service":  systemd{version: 257}.text(plain),
+		"odd-386.service":    systemd{version: 252, narrowed: true}.text(odd),
+		"plain.plist":        plist(plain),
+		"odd.plist":          plist(odd),
 	} {
 		golden := filepath.Join("testdata", file)
 		if *update {
@@ -153,29 +159,31 @@ func TestCheck(t *testing.T) {
 		spoil func(*Unit)
 		says  string
 	}{
-		"no name":           {func(u *Unit) { u.Name = "" }, "no name for a service"},
-		"path for a name":   {func(u *Unit) { u.Name = "a/b" }, "no name for a service"},
-		"option for a name": {func(u *Unit) { u.Name = "--force" }, "no name for a service"},
-		"template name":     {func(u *Unit) { u.Name = "a@b" }, "no name for a service"},
-		"dotted end":        {func(u *Unit) { u.Name = "a." }, "no name for a service"},
-		"long name":         {func(u *Unit) { u.Name = strings.Repeat("a", 81) }, "no name for a service"},
-		"lines":             {func(u *Unit) { u.Description = "a\nExecStart=/bin/sh" }, "control character"},
-		"joined lines":      {func(u *Unit) { u.Description = `a\` }, "backslash"},
-		"bad user":          {func(u *Unit) { u.User = "no user" }, "user"},
-		"no program":        {func(u *Unit) { u.Program = "" }, "absolute path"},
-		"relative program":  {func(u *Unit) { u.Program = "connector" }, "absolute path"},
-		"no home":           {func(u *Unit) { u.Home = "" }, "absolute path"},
-		"winding home":      {func(u *Unit) { u.Home += "/../x" }, "absolute path"},
-		"lines in a path":   {func(u *Unit) { u.Home += "\n" }, "character"},
-		"quotes in a path":  {func(u *Unit) { u.Home += `"` }, "character"},
-		"space at the end":  {func(u *Unit) { u.Environment = u.Home + "/a " }, "character"},
-		"relative folder":   {func(u *Unit) { u.Writable = []string{"log"} }, "absolute path"},
-		"lines in argument": {func(u *Unit) { u.Args = []string{"run", "a\x00b"} }, "argument 2 has"},
-		"no text":           {func(u *Unit) { u.Args = []string{"a\xff"} }, "argument 1 has"},
-		"port 0":            {func(u *Unit) { u.Ports = []int{0} }, "0 is no port"},
-		"port 65536":        {func(u *Unit) { u.Ports = []int{65536} }, "65536 is no port"},
-		"half a second":     {func(u *Unit) { u.Watchdog = time.Second / 2 }, "no whole seconds"},
-		"negative watchdog": {func(u *Unit) { u.Watchdog = -time.Second }, "no whole seconds"},
+		"no name":               {func(u *Unit) { u.Name = "" }, "no name for a service"},
+		"path for a name":       {func(u *Unit) { u.Name = "a/b" }, "no name for a service"},
+		"option for a name":     {func(u *Unit) { u.Name = "--force" }, "no name for a service"},
+		"template name":         {func(u *Unit) { u.Name = "a@b" }, "no name for a service"},
+		"dotted end":            {func(u *Unit) { u.Name = "a." }, "no name for a service"},
+		"long name":             {func(u *Unit) { u.Name = strings.Repeat("a", 81) }, "no name for a service"},
+		"lines":                 {func(u *Unit) { u.Description = "a\nExecStart=/bin/sh" }, "control character"},
+		"joined lines":          {func(u *Unit) { u.Description = `a\` }, "backslash"},
+		"bad user":              {func(u *Unit) { u.User = "no user" }, "user"},
+		"no program":            {func(u *Unit) { u.Program = "" }, "absolute path"},
+		"relative program":      {func(u *Unit) { u.Program = "connector" }, "absolute path"},
+		"no home":               {func(u *Unit) { u.Home = "" }, "absolute path"},
+		"winding home":          {func(u *Unit) { u.Home += "/../x" }, "absolute path"},
+		"lines in a path":       {func(u *Unit) { u.Home += "\n" }, "character"},
+		"quotes in a path":      {func(u *Unit) { u.Home += `"` }, "character"},
+		"space at the end":      {func(u *Unit) { u.Environment = u.Home + "/a " }, "character"},
+		"relative folder":       {func(u *Unit) { u.Writable = []string{"log"} }, "absolute path"},
+		"lines in argument":     {func(u *Unit) { u.Args = []string{"run", "a\x00b"} }, "argument 2 has"},
+		"no text":               {func(u *Unit) { u.Args = []string{"a\xff"} }, "argument 1 has"},
+		"colon in a credential": {func(u *Unit) { u.Credentials = []Credential{{"a:b", u.Home, true}} }, "no name for a credential"},
+		"a secret elsewhere":    {func(u *Unit) { u.Credentials = []Credential{{"a", "b", true}} }, "absolute path"},
+		"port 0":                {func(u *Unit) { u.Ports = []int{0} }, "0 is no port"},
+		"port 65536":            {func(u *Unit) { u.Ports = []int{65536} }, "65536 is no port"},
+		"half a second":         {func(u *Unit) { u.Watchdog = time.Second / 2 }, "no whole seconds"},
+		"negative watchdog":     {func(u *Unit) { u.Watchdog = -time.Second }, "no whole seconds"},
 	} {
 		u := testUnit("right")
 		c.spoil(&u)
