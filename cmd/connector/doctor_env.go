@@ -45,7 +45,7 @@ func (a *app) homeEnv(t *target) doctor.Home {
 		return pair.Certificate, nil
 	}
 	d := t.config.Directory
-	env.Sealed = d.BindPassword == "" && d.BindCredentials != ""
+	env.Sealed = d.BindPassword == "" && d.BindCredentials != "" || t.config.Stored()
 	env.Unseal = func() error {
 		password, err := bindPassword(h, t.config)
 		t.secrets.add(password)

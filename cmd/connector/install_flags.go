@@ -27,6 +27,7 @@ type installAnswers struct {
 	proxy, server           string
 	proxyCredentials        secretFlags
 	noService, noStart      bool
+	secrets                 string // the store of the service account's password
 	account                 string
 	dryRun                  bool
 	nonInteractive, replace bool
@@ -56,6 +57,7 @@ func (o *installAnswers) add(f *pflag.FlagSet) {
 	f.StringVar(&o.server, "server-url", "", "public `URL` of this connector, for sign-in in the browser")
 	f.BoolVar(&o.noService, "no-service", false, "provision the home only; another program starts \"connector run\"")
 	f.BoolVar(&o.noStart, "no-start", false, "register the service, and start it with the next start of the system")
+	f.StringVar(&o.secrets, "secrets", "", "where the service account's password is kept: `file|systemd|dpapi` (default file)")
 	f.StringVar(&o.account, "user", "", "account that the service runs under, by its `name` (default: one of its own)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")
@@ -96,6 +98,7 @@ func (o *installAnswers) settings(c *config.Config) error {
 		set(key, abs)
 	}
 	set("LDAP_BIND_METHOD", o.method)
+	set("SECRETS", o.secrets)
 	file("LDAP_CLIENT_CERT", o.clientCert)
 	file("LDAP_CLIENT_KEY", o.clientKey)
 	file("LDAP_KEYTAB", o.keytab)
@@ -109,5 +112,5 @@ func (o *installAnswers) settings(c *config.Config) error {
 	if len(faults) > 0 {
 		return &usageError{errors.Join(faults...)}
 	}
-	return nil
+	return o.checkSecrets(*c)
 }

@@ -74,7 +74,7 @@ func (a *app) newService(ctx context.Context, o *installAnswers, h *home.Home, c
 func (a *app) unit(name, account string, h *home.Home, c config.Config) service.Unit {
 	return service.Unit{
 		Name: name, Description: strings.TrimSpace("AD LDAP Connector " + a.name), Home: h.Dir(), User: account,
-		Args: serviceArgs(name, h.Dir()), Ports: []int{c.SignIn.Port}, Watchdog: watchdog,
+		Args: serviceArgs(name, h.Dir()), Ports: []int{c.SignIn.Port}, Watchdog: watchdog, Credentials: credentials(h, c),
 	}
 }
 

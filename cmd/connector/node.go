@@ -64,6 +64,11 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
+	if c.Stored() { // it costs no time to open, and a reload that cannot must not take the place of what runs
+		if _, err := bindPassword(h, c); err != nil {
+			return nil, err
+		}
+	}
 	t, err := homeTransport(h, c.Network, environ)
 	if err != nil {
 		return nil, err

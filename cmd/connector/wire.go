@@ -65,23 +65,13 @@ func directoryOptions(c config.Config, password string, t *transport, log *slog.
 }
 
 // bindPassword returns the service account's password, where it binds by one:
-// as it was given, or opened with the home's private key.
+// as it was given, opened with the home's private key, or from the store of
+// SECRETS.
 func bindPassword(h *home.Home, c config.Config) (string, error) {
 	if c.Directory.BindMethod != string(directory.Simple) {
 		return "", nil
 	}
-	if c.Directory.BindPassword != "" || c.Directory.BindCredentials == "" {
-		return string(c.Directory.BindPassword), nil
-	}
-	pair, err := h.Keys(c)
-	if err != nil {
-		return "", fmt.Errorf("open LDAP_BIND_CREDENTIALS: %w", err)
-	}
-	password, err := pair.Open(string(c.Directory.BindCredentials))
-	if err != nil {
-		return "", fmt.Errorf("open LDAP_BIND_CREDENTIALS: %w", err)
-	}
-	return password, nil
+	return h.BindPassword(c)
 }
 
 // openDirectory returns a client for the configured directory. It does no I/O

@@ -21,7 +21,8 @@ func (w *wizard) account(ctx context.Context) error {
 	if d.Anonymous && d.BindUser == "" && w.answers.user == "" && d.BindMethod == string(directory.Simple) {
 		return nil // the home's settings say so
 	}
-	if user := w.answers.user; user != "" && user != d.BindUser {
+	another := w.answers.user != "" && w.answers.user != d.BindUser
+	if user := w.answers.user; another {
 		d.BindCredentials = "" // another's password would be refused, and counted
 		if err := w.config.Set("LDAP_BIND_USER", user); err != nil {
 			return &usageError{err}
@@ -30,7 +31,7 @@ func (w *wizard) account(ctx context.Context) error {
 	if d.BindMethod == string(directory.External) && d.ClientCert == "" {
 		return usagef("still needed: --ldap-client-cert, for --ldap-bind-method external")
 	}
-	if err := w.knownPassword(); err != nil {
+	if err := w.knownPassword(another); err != nil {
 		return err
 	}
 	if !w.guided {
@@ -76,8 +77,9 @@ func (w *wizard) needsPassword() bool {
 	return d.BindMethod == string(directory.Simple) && d.BindPassword == ""
 }
 
-// knownPassword takes the password from the flags, or opens the home's.
-func (w *wizard) knownPassword() error {
+// knownPassword takes the password from the flags, or opens the home's, which is
+// of no use to another account.
+func (w *wizard) knownPassword(another bool) error {
 	d := &w.config.Directory
 	if d.BindMethod != string(directory.Simple) {
 		return nil
@@ -86,6 +88,11 @@ func (w *wizard) knownPassword() error {
 		text, err := w.readLine(&w.answers.password)
 		d.BindPassword = config.Secret(text)
 		return err
+	}
+	if w.config.Stored() && !another {
+		text, err := bindPassword(w.home, *w.config)
+		d.BindPassword = config.Secret(text)
+		return ignoreMissing(err)
 	}
 	if d.BindPassword == "" && d.BindCredentials != "" && openableHome(w.home, *w.config) {
 		text, err := bindPassword(w.home, *w.config)

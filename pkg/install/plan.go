@@ -53,7 +53,7 @@ func New(o Options) Plan {
 		plan = append(plan, Step{Name: "check", Says: "Check this machine and the network", Check: true,
 			Do: func(ctx context.Context) error { return o.Gate(ctx, w.c) }})
 	}
-	home := Plan{w.createHome(), w.keepCA(), w.generateKeys(), w.writeMapper(), w.writeConfig()}
+	home := slices.Concat(Plan{w.createHome(), w.keepCA(), w.generateKeys(), w.writeMapper()}, w.keepPassword(), Plan{w.writeConfig()})
 	tell := Plan{w.registerAgent(), {Name: "record-registration", Says: "Record the tenant's signing key",
 		Done: func(context.Context) (bool, error) { return o.same(w.c) },
 		Do:   func(context.Context) error { return o.Home.SaveConfig(w.c) }}}
@@ -170,7 +170,8 @@ func (w *work) writeConfig() Step {
 			return w.same(w.c)
 		},
 		Do:   func(context.Context) error { return w.Home.SaveConfig(w.c) },
-		Undo: func(context.Context) error { return w.Home.RestoreConfig(before) }}
+		Undo: func(context.Context) error { return w.Home.RestoreConfig(before) },
+		Tidy: w.forgetStore}
 }
 
 func (w *work) registerAgent() Step {

@@ -154,8 +154,8 @@ func serves(t config.Tenant, conn tenant.Connection) bool {
 // sealPassword replaces a clear-text bind password by its sealed form. A value
 // that comes from the environment is sealed as well, as it always was.
 func sealPassword(c *config.Config, pair *keys.Pair) error {
-	if c.Directory.BindPassword == "" {
-		return nil
+	if c.Directory.BindPassword == "" || c.Agent.Secrets != config.InFile && c.FromEnv("LDAP_BIND_PASSWORD") {
+		return nil // what is not to be in the file is not put there from elsewhere
 	}
 	if c.Directory.BindCredentials != "" {
 		// The same password is not sealed anew: that would change the file at

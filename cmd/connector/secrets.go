@@ -1,0 +1,37 @@
+package main
+
+import (
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/service"
+)
+
+// checkSecrets refuses a store that this machine has not, before anything is
+// asked.
+func (o *installAnswers) checkSecrets(c config.Config) error {
+	store := c.Agent.Secrets
+	if o.noService && store == config.InSystemd {
+		return &hinted{usagef("SECRETS systemd needs a service that systemd starts, and --no-service makes none"),
+			"without one, set SECRETS to systemd in the environment of a unit of your own: connector help secrets"}
+	}
+	if err := home.CheckStore(store); err != nil {
+		return &usageError{err}
+	}
+	return nil
+}
+
+// needsCredential reports whether the service has its password from systemd.
+func needsCredential(c config.Config) bool {
+	d := c.Directory
+	return c.Agent.Secrets == config.InSystemd && d.BindMethod == string(directory.Simple) && d.BindUser != ""
+}
+
+// credentials are what the service in h is to be handed by systemd.
+func credentials(h *home.Home, c config.Config) []service.Credential {
+	if !needsCredential(c) {
+		return nil
+	}
+	file, encrypted := h.Credential(home.BindSecret)
+	return []service.Credential{{Name: home.BindSecret, File: file, Encrypted: encrypted}}
+}
