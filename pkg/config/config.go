@@ -117,14 +117,19 @@ type Policy struct {
 // SignIn configures the server that browsers reach for Kerberos and
 // certificate logins.
 type SignIn struct {
-	Port              int      // PORT: 0 = any free one
-	SessionSecret     Secret   // SESSION_SECRET: "" = made at random for each start
-	MaxHeaderSize     int      // MAX_HEADER_SIZE, bytes
-	CACerts           []string // CA_CERT: PEM texts
-	PFX               Secret   // SSL_PFX: PKCS#12 as base64
-	PFXPassword       Secret   // SSL_KEY_PASSWORD
-	KerberosFrontend  bool     // WITH_KERBEROS_PROXY_FRONTEND
-	KerberosDebugUser string   // KERBEROS_DEBUG_USER
+	Port              int           // PORT: 0 = any free one
+	SessionSecret     Secret        // SESSION_SECRET: "" = the agent's key is enough
+	Session           time.Duration // SESSION_SECONDS: 0 = no sessions
+	Assertion         time.Duration // ASSERTION_SECONDS
+	TriesPerUser      int           // FORM_TRIES_PER_USER: 0 = no limit
+	TriesPerAddress   int           // FORM_TRIES_PER_ADDRESS: likewise
+	TriesWithin       time.Duration // FORM_TRIES_SECONDS
+	MaxHeaderSize     int           // MAX_HEADER_SIZE, bytes
+	CACerts           []string      // CA_CERT: PEM texts
+	PFX               Secret        // SSL_PFX: PKCS#12 as base64
+	PFXPassword       Secret        // SSL_KEY_PASSWORD
+	KerberosFrontend  bool          // WITH_KERBEROS_PROXY_FRONTEND
+	KerberosDebugUser string        // KERBEROS_DEBUG_USER
 }
 
 // Network says how the tenant is reached. A proxy's URL may hold a password.
@@ -190,8 +195,13 @@ func Default() Config {
 			Timeout:      20 * time.Second,
 		},
 		SignIn: SignIn{
-			Port:          4000,
-			MaxHeaderSize: 65536,
+			Port:            4000,
+			MaxHeaderSize:   65536,
+			Session:         8 * time.Hour,
+			Assertion:       5 * time.Minute,
+			TriesPerUser:    4,
+			TriesPerAddress: 100,
+			TriesWithin:     15 * time.Minute,
 		},
 		Network: Network{
 			CAFile: `.+.(pem|crt|cer)$`,

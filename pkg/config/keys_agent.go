@@ -10,8 +10,36 @@ var signInKeys = []Key{
 	},
 	{
 		Name: "SESSION_SECRET", Type: "secret", Group: "Browser logins", Secret: true,
-		Doc:   "Seals the session cookie: a random text of at least 32 characters, the same on all nodes; by default made at random at each start.",
+		Doc:   "Mixed into the key that seals the session cookie, which comes of the agent's private key: a random text of at least 32 characters, the same on all nodes. None is needed; a shorter one is not used.",
 		field: func(c *Config) any { return &c.SignIn.SessionSecret },
+	},
+	{
+		Name: "SESSION_SECONDS", Type: "seconds", Group: "Browser logins", Min: 0, Max: 604800,
+		Doc:   "How long a browser whose user was proved needs no other proof, in seconds; 0 asks each time.",
+		unit:  time.Second,
+		field: func(c *Config) any { return &c.SignIn.Session },
+	},
+	{
+		Name: "ASSERTION_SECONDS", Type: "seconds", Group: "Browser logins", Min: 30, Max: 28800,
+		Doc:   "How long the tenant may take an assertion of a browser login, in seconds.",
+		unit:  time.Second,
+		field: func(c *Config) any { return &c.SignIn.Assertion },
+	},
+	{
+		Name: "FORM_TRIES_PER_USER", Type: "integer", Group: "Browser logins", Min: 0, Max: 1000,
+		Doc:   "How many passwords that the directory refuses are tried for one user name within FORM_TRIES_SECONDS, on each node; 0 is no limit. Keep it below the number that locks accounts.",
+		field: func(c *Config) any { return &c.SignIn.TriesPerUser },
+	},
+	{
+		Name: "FORM_TRIES_PER_ADDRESS", Type: "integer", Group: "Browser logins", Min: 0, Max: 10000,
+		Doc:   "How many passwords that the directory refuses are tried from one address (of IPv6, one network) within FORM_TRIES_SECONDS, on each node; 0 is no limit, for a balancer that hides the browsers' addresses.",
+		field: func(c *Config) any { return &c.SignIn.TriesPerAddress },
+	},
+	{
+		Name: "FORM_TRIES_SECONDS", Type: "seconds", Group: "Browser logins", Min: 10, Max: 86400,
+		Doc:   "The time in which the tries of the form are counted, in seconds.",
+		unit:  time.Second,
+		field: func(c *Config) any { return &c.SignIn.TriesWithin },
 	},
 	{
 		Name: "MAX_HEADER_SIZE", Type: "integer", Group: "Browser logins", Min: 1024, Max: 16 << 20,

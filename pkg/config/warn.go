@@ -73,6 +73,17 @@ func adjustMemory(c *Config) string {
 // oldSessionSecret is the default of the existing connector, known to all.
 const oldSessionSecret = "a1b2c3d4567"
 
+// leastSessionSecret is how long one must be not to be guessed, in characters.
+const leastSessionSecret = 32
+
+// UsableSecret is the session secret, unless it could be guessed.
+func (s SignIn) UsableSecret() Secret {
+	if len(s.SessionSecret) < leastSessionSecret {
+		return ""
+	}
+	return s.SessionSecret
+}
+
 // Warnings returns what is allowed, and better known: values that the existing
 // connector understood otherwise, weak values, values that were mended, keys
 // that are probably mistyped. Each is one sentence, and shows no secret.
@@ -103,8 +114,8 @@ func (c *Config) weak() map[string]string {
 		}
 	}
 	secret := c.SignIn.SessionSecret
-	say(secret != "" && len(secret) < 32, "SESSION_SECRET", "it is shorter than 32 characters, and can be guessed; set a longer one on all nodes")
-	say(secret == oldSessionSecret, "SESSION_SECRET", "this is the public default of old releases; unset it, or set a random text of 32 characters on all nodes")
+	say(secret != "" && c.SignIn.UsableSecret() == "", "SESSION_SECRET", "it is shorter than 32 characters and can be guessed, so it is not used: the agent's key alone seals sessions; unset it")
+	say(secret == oldSessionSecret, "SESSION_SECRET", "this is the public default of old releases, so it is not used: the agent's key alone seals sessions; unset it")
 
 	say(c.Groups.Cache == 0, "GROUPS_CACHE_SECONDS", "0 used to mean for ever, and now turns the cache of groups off")
 	say(c.Groups.Nested && c.Groups.Filter == Default().Groups.Filter, "GROUPS_NESTED", "the default LDAP_SEARCH_GROUPS follows nesting already: further searches only take time")

@@ -31,7 +31,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 			message = (*words).unproved
-			h.o.Log.Warn("a proved user was refused", "user", p.Name, "kerberos_realm", p.Realm, "method", way.Method.String(), "from", sourceOf(h.o.Source(r)), "err", err)
+			h.say(r, "a proved user was refused", "user", p.Name, "kerberos_realm", p.Realm, "method", way.Method.String(), "err", err)
 		case errors.Is(err, ErrChallenged):
 			status = http.StatusUnauthorized
 		case errors.Is(err, ErrNoProof):
@@ -39,7 +39,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
 			return
 		default:
 			h.o.Entered(Entry{way.Method.String(), Refused})
-			h.o.Log.Warn("a proof was refused", "method", way.Method.String(), "from", sourceOf(h.o.Source(r)), "err", err)
+			h.say(r, "a proof was refused", "method", way.Method.String(), "err", err)
 			message = (*words).unproved
 		}
 	}
@@ -63,7 +63,7 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, q request) (mes
 		h.o.Log.Info("a session ended: the agent's key or SESSION_SECRET is another one now")
 		message = (*words).ended
 	case errors.Is(err, errForged):
-		h.o.Log.Warn("a session was refused", "from", sourceOf(h.o.Source(r)), "err", err)
+		h.say(r, "a session was refused", "err", err)
 	}
 	switch {
 	case err != nil:

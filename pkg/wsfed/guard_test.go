@@ -130,3 +130,21 @@ func TestRefusalsTakeTheSameTime(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLogIsNotFlooded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for range saysPerMinute + 5 {
+		s.do(t, http.MethodGet, "/wsfed?wtrealm=x", "")
+	}
+	if n := strings.Count(s.log.String(), "was not understood"); n != saysPerMinute {
+		t.Errorf("%d lines", n)
+	}
+	var m muffler
+	for i := range saysPerMinute + 3 {
+		m.hear("x", noon.Add(time.Duration(i)))
+	}
+	if write, unwritten := m.hear("x", noon.Add(time.Hour)); !write || unwritten != 3 {
+		t.Errorf("%t, %d", write, unwritten)
+	}
+}

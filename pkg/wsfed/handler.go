@@ -18,6 +18,7 @@ type handler struct {
 	mux      *http.ServeMux
 	posts    *http.CrossOriginProtection // for posts of our own pages
 	direct   *http.CrossOriginProtection // for those of the tenant's
+	spoken   muffler
 }
 
 // New returns the endpoints: /wsfed, /wsfed/direct, the metadata, and /logout.

@@ -125,14 +125,13 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 // its answer.
 func (h *handler) record(r *http.Request, c identity.Credentials, v verdict) {
 	h.o.Entered(Entry{ByPassword.String(), v.outcome})
-	from := sourceOf(h.o.Source(r))
 	switch v.outcome {
 	case Refused:
-		h.o.Log.Info("sign-in refused", "user", short(c.Username), "from", from, "reason", v.reason)
+		h.o.Log.Info("sign-in refused", "user", short(c.Username), "from", sourceOf(h.o.Source(r)), "reason", v.reason)
 	case Throttled:
-		h.o.Log.Warn("a sign-in was not tried: there were too many wrong passwords", "user", short(c.Username), "from", from, "wait", v.wait.Round(time.Second))
+		h.say(r, "a sign-in was not tried: there were too many wrong passwords", "user", short(c.Username), "wait", v.wait.Round(time.Second))
 	case Busy:
-		h.o.Log.Warn("a sign-in was not tried: too many are under way", "from", from)
+		h.say(r, "a sign-in was not tried: too many are under way")
 	case Accepted, Fault:
 	}
 }

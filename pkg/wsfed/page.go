@@ -89,7 +89,7 @@ func (h *handler) notice(w http.ResponseWriter, r *http.Request, status int, say
 // bad answers a request that cannot be one of the tenant's.
 func (h *handler) bad(w http.ResponseWriter, r *http.Request, why error) {
 	reference := newReference()
-	h.o.Log.Warn("a sign-in was not understood", "ref", reference, "from", sourceOf(h.o.Source(r)), "err", why)
+	h.say(r, "a sign-in was not understood", "ref", reference, "err", why)
 	h.notice(w, r, http.StatusBadRequest, func(w *words) string { return w.Bad }, why.Error(), reference)
 }
 

@@ -21,7 +21,7 @@ type session struct {
 	Realm  string `json:"r,omitempty"`
 	Filter string `json:"f,omitempty"` // of the principal's place
 	Base   string `json:"b,omitempty"` // likewise
-	ID     string `json:"i"` // of whoever had that name then, as idOf has it
+	ID     string `json:"i"`           // of whoever had that name then, as idOf has it
 	Method Method `json:"m"`
 	Proved int64  `json:"p"` // Unix seconds
 	Ends   int64  `json:"e"` // likewise

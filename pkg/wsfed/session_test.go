@@ -12,7 +12,7 @@ import (
 	"ad-ldap-connector/pkg/identity"
 )
 
-// jar returns the session's cookie of the site's browser.
+// cookie returns the value of a cookie that the site's browser keeps.
 func (s *site) cookie(t testing.TB, name string) string {
 	t.Helper()
 	u, err := url.Parse(s.URL)
