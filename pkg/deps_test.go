@@ -29,12 +29,15 @@ var rooms = map[string][]string{
 	"directory": {"identity"},
 	"profile":   {"identity"},
 	"kerberos":  {"identity"},
-	"hub":       {"identity"},
-	"wsfed":     {"identity"},
-	"home":      {"config", "keys"},
-	"doctor":    {"config"},
-	"console":   {"agent"},
-	"install":   {"config", "home", "keys", "service", "tenant"},
+	// A certificate is another proof than a service ticket, by other keys and
+	// with other ways to be wrong: a room of its own.
+	"clientcert": {"identity"},
+	"hub":        {"identity"},
+	"wsfed":      {"identity"},
+	"home":       {"config", "keys"},
+	"doctor":     {"config"},
+	"console":    {"agent"},
+	"install":    {"config", "home", "keys", "service", "tenant"},
 	// The pretend tenant and directory know nothing of the rooms that talk to
 	// them: whoever wrote both ends of a wire from one piece of code would
 	// test that code against itself.
@@ -65,6 +68,7 @@ var owners = map[string][]string{
 	// account binds; the keys that prove browsers are the other room's.
 	"github.com/jcmturner/gokrb5":        {"directory", "kerberos"},
 	"github.com/alexbrainman/sspi":       {"kerberos"},
+	"golang.org/x/crypto/ocsp":           {"clientcert"},
 	"software.sslmate.com/src/go-pkcs12": {}, // cmd/connector only: it hands a certificate on
 	"github.com/shirou/gopsutil/v3":      {"doctor"},
 	"github.com/beevik/ntp":              {"doctor"},
