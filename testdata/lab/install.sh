@@ -19,6 +19,8 @@ need samba samba samba-ad-dc samba-ad-provision ldb-tools winbind attr acl pytho
 need ldbadd ldb-tools
 [ -e /usr/share/samba/setup/provision.ldif ] || missing="$missing samba-ad-provision"
 need kinit krb5-user libsasl2-modules-gssapi-mit
+need curl curl
+need openssl openssl
 need krb5kdc krb5-kdc krb5-admin-server
 need dnsmasq dnsmasq-base
 need chronyd chrony
