@@ -25,6 +25,7 @@ type Config struct {
 	Mapper    Mapper
 	Keys      KeyPair
 	Agent     Agent
+	Signals   Signals
 
 	// layers says where the values came from. They hold secrets in the clear,
 	// so they are behind a func: nothing that prints by reflection, neither
@@ -167,6 +168,23 @@ type Agent struct {
 	Secrets           string        // SECRETS: file, systemd or dpapi
 }
 
+// Signals say what others see of the running program, and where.
+type Signals struct {
+	LogFormat string // LOG_FORMAT: text or json
+	LogLevel  string // LOG_LEVEL: debug, info, warn or error
+
+	AuditFile  string // AUDIT_FILE: a path, in the home or absolute; "" = none
+	AuditMB    int    // AUDIT_FILE_MB: 10^6 bytes
+	AuditFiles int    // AUDIT_FILES: besides the one in use
+
+	HealthAddr string // HEALTH_ADDR: host:port; "" = none
+
+	TraceEndpoint   string // OTEL_EXPORTER_OTLP_ENDPOINT: a URL; "" = no traces
+	TraceHeaders    Secret // OTEL_EXPORTER_OTLP_HEADERS
+	TraceService    string // OTEL_SERVICE_NAME
+	TraceAttributes string // OTEL_RESOURCE_ATTRIBUTES
+}
+
 // Default returns the configuration of an installation without any settings.
 func Default() Config {
 	return Config{
@@ -218,6 +236,13 @@ func Default() Config {
 			HubLinks:       1,
 			Drain:          5 * time.Second,
 			Secrets:        InFile,
+		},
+		Signals: Signals{
+			LogFormat:    "text",
+			LogLevel:     "info",
+			AuditMB:      20,
+			AuditFiles:   10,
+			TraceService: "ad-ldap-connector",
 		},
 	}
 }

@@ -175,6 +175,19 @@ func TestChecks(t *testing.T) {
 		{"CONSOLE_ADDR", "8357", "is not HOST:PORT"}, {"CONSOLE_ADDR", "127.0.0.1:99999", "no valid port"},
 		{"ORGANIZATION_UNITS", "list", ""}, {"ORGANIZATION_UNITS", "List", "none of its values"},
 		{"GROUPS_DEREF_ALIASES", "4", "out of bounds"},
+		{"LOG_FORMAT", "json", ""}, {"LOG_FORMAT", "xml", "none of its values"},
+		{"LOG_LEVEL", "debug", ""}, {"LOG_LEVEL", "loud", "none of its values"},
+		{"AUDIT_FILE", "logs/audit.jsonl", ""}, {"AUDIT_FILE", "audit.log", ""}, {"AUDIT_FILE", "/var/log/ad/audit.JSONL", ""},
+		{"AUDIT_FILE", `D:\audit\ad.log`, ""}, {"AUDIT_FILE", `logs\audit.log`, ""},
+		{"AUDIT_FILE", "config.json", "not a name for an audit file"}, {"AUDIT_FILE", "/home/x/config.json", "not a name for an audit file"},
+		{"AUDIT_FILE", "logs/connector.log", "not a name for an audit file"}, {"AUDIT_FILE", "logs/../x.log", "does not name a file"},
+		{"AUDIT_FILE", "/var/log/../x.log", "does not name a file"}, {"AUDIT_FILE", "/", "does not name a file"},
+		{"AUDIT_FILE", "state/audit.log", "another folder of the home"}, {"AUDIT_FILE", "logs/a/b.log", "another folder of the home"},
+		{"AUDIT_FILE_MB", "0", "out of bounds"}, {"AUDIT_FILES", "101", "out of bounds"},
+		{"HEALTH_ADDR", ":8358", ""}, {"HEALTH_ADDR", "10.0.0.1:80", ""}, {"HEALTH_ADDR", "[::]:8358", ""}, {"HEALTH_ADDR", "0.0.0.0:0", ""},
+		{"HEALTH_ADDR", "8358", "is not HOST:PORT"}, {"HEALTH_ADDR", "http://x:80", "is not HOST:PORT"}, {"HEALTH_ADDR", "x:http", "no valid port"},
+		// A machine's variables are no faults of ours.
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc nonsense", ""}, {"OTEL_EXPORTER_OTLP_HEADERS", "hUsHhUsH", ""},
 	} {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
 			c := mustParse(t, string(marshal(map[string]string{tt.key: tt.value})))
