@@ -31,6 +31,7 @@ var events = []event{
 	{110, "the log file is given up for now; the log goes on here"},
 	{111, "lines are missing here: the system's log was too slow"},
 	{112, "a metric is missing"},
+	{113, "the level that was asked for is ignored"},
 
 	{200, "ask the tenant for its settings"},
 	{201, "going on with the tenant's settings of the last start"},

@@ -12,7 +12,7 @@ import (
 	"unicode"
 )
 
-// newLog returns the runtime's logger. Text lines begin as those of the
+// newLog returns a logger of a fixed form. Text lines begin as those of the
 // existing connector do, "[YYYY-MM-DD HH:MM:SS] " in UTC, so that whatever
 // reads its logs can read these.
 func newLog(w io.Writer, asJSON, debug bool) *slog.Logger {
@@ -21,9 +21,57 @@ func newLog(w io.Writer, asJSON, debug bool) *slog.Logger {
 		level = slog.LevelDebug
 	}
 	if asJSON {
-		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+		return slog.New(newJSONHandler(w, level))
 	}
-	return slog.New(&lineHandler{w: w, level: level, mu: new(sync.Mutex)})
+	return slog.New(newLineHandler(w, level))
+}
+
+func newLineHandler(w io.Writer, level slog.Leveler) slog.Handler {
+	return &lineHandler{w: w, level: level, mu: new(sync.Mutex)}
+}
+
+// newJSONHandler writes an object a line: time, level, msg and the attributes;
+// durations are in nanoseconds.
+func newJSONHandler(w io.Writer, level slog.Leveler) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey && a.Value.Kind() == slog.KindTime {
+			a.Value = slog.TimeValue(a.Value.Time().UTC()) // as in the text
+		}
+		return a
+	}})
+}
+
+// An eitherHandler writes each record in the form that is wanted at that moment.
+type eitherHandler struct {
+	asJSON     func() bool
+	text, json slog.Handler
+}
+
+func newEitherHandler(w io.Writer, level slog.Leveler, asJSON func() bool) slog.Handler {
+	return &eitherHandler{asJSON, newLineHandler(w, level), newJSONHandler(w, level)}
+}
+
+// Enabled reports whether records of this level are written.
+func (h *eitherHandler) Enabled(ctx context.Context, l slog.Level) bool {
+	return h.text.Enabled(ctx, l) // the level is the same for both
+}
+
+// Handle writes one record.
+func (h *eitherHandler) Handle(ctx context.Context, r slog.Record) error {
+	if h.asJSON() {
+		return h.json.Handle(ctx, r)
+	}
+	return h.text.Handle(ctx, r)
+}
+
+// WithAttrs returns a handler whose records carry attrs as well.
+func (h *eitherHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &eitherHandler{h.asJSON, h.text.WithAttrs(attrs), h.json.WithAttrs(attrs)}
+}
+
+// WithGroup returns a handler that prefixes the keys that follow.
+func (h *eitherHandler) WithGroup(name string) slog.Handler {
+	return &eitherHandler{h.asJSON, h.text.WithGroup(name), h.json.WithGroup(name)}
 }
 
 // A lineHandler writes one line for each record: the time, the level when it
@@ -31,13 +79,13 @@ func newLog(w io.Writer, asJSON, debug bool) *slog.Logger {
 type lineHandler struct {
 	w     io.Writer
 	mu    *sync.Mutex
-	level slog.Level
+	level slog.Leveler
 	with  string // attributes given by With, already written
 	group string
 }
 
 // Enabled reports whether records of this level are written.
-func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *lineHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 // Handle writes one record.
 func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {

@@ -37,6 +37,7 @@ type logFile struct {
 	open  func() (io.WriteCloser, error)
 	tell  *slog.Logger // stderr's
 	again time.Duration
+	json  func() bool // whether it is written as JSON; nil: never
 
 	lines chan []byte
 	lost  atomic.Int64 // lines that found no place in the queue
@@ -158,7 +159,7 @@ func (f *logFile) write(w *logWriter, line []byte) (err error) {
 		b.WriteByte('\n')
 	}
 	if w.lost > 0 {
-		newLog(&b, false, false).Warn("lines are missing here; the log on stderr has them", "lines", w.lost)
+		newLog(&b, f.json != nil && f.json(), false).Warn("lines are missing here; the log on stderr has them", "lines", w.lost)
 	}
 	b.Write(line)
 	n, err := w.to.Write(b.Bytes())

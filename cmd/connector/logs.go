@@ -21,6 +21,10 @@ type logsAnswers struct {
 	since  string
 	lines  int
 	cut    bool // lines was asked for
+
+	request string        // only lines of this one
+	level   string        // what a running connector is to log; "" = as it does
+	until   time.Duration // how long it is to
 }
 
 func newLogsCommand(a *app) *cobra.Command {
@@ -29,22 +33,33 @@ func newLogsCommand(a *app) *cobra.Command {
 		Use:   "logs",
 		Short: "Show the connector's log",
 		Long: `It shows the log file in the home, with those that were put aside as far as they
-are needed. A service's log is also in systemd's journal, with what systemd says
-of the service itself, or in the Event Log of Windows: connector help logging. With
--o json each line is an object: time, level, message, attributes; damaged where
-the connector did not write it so.`,
+are needed, also where LOG_FORMAT changed in the middle. A service's log is also in
+systemd's journal, with what systemd says of the service itself, or in the Event
+Log of Windows: connector help logging. With -o json each line is an object: time,
+level, message, attributes; damaged where the connector did not write it so.
+
+With --level a running connector logs more, or less, for a while, without a
+restart or another configuration. It takes root or the connector's account.`,
 		Example: `  sudo connector logs --follow
-  sudo connector logs --since 1h -o json | jq 'select(.level == "error")'`,
+  sudo connector logs --since 1h -o json | jq 'select(.level == "error")'
+  sudo connector logs --request 4XB2LDPRFHP4ELFL
+  sudo connector logs --level debug --for 15m --follow`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.cut = cmd.Flags().Changed("lines")
+			if cmd.Flags().Changed("for") && o.level == "" {
+				return usagef("--for is of no use without --level")
+			}
 			return a.logs(cmd.Context(), o)
 		},
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&o.follow, "follow", "f", false, "go on with what comes, until Ctrl-C")
 	f.StringVar(&o.since, "since", "", "all lines since this `time`: 90m or 7d ago, 2026-01-31, or 2026-01-31T15:04:05Z")
-	f.IntVarP(&o.lines, "lines", "n", 200, "the last `N` lines, unless --since says from where")
+	f.IntVarP(&o.lines, "lines", "n", 200, "the last `N` lines, unless --since or --request says which")
+	f.StringVar(&o.request, "request", "", "lines about the request of this `ID`, which the tenant knows as its pid")
+	f.StringVar(&o.level, "level", "", "have the running connector log `debug|info|warn|error`, or default: as configured again")
+	f.DurationVar(&o.until, "for", 15*time.Minute, "how long --level holds, at most a day")
 	return cmd
 }
 
@@ -60,8 +75,13 @@ func (a *app) logs(ctx context.Context, o logsAnswers) error {
 	if err != nil {
 		return err
 	}
-	s := &logShow{app: a, home: h, since: since, last: -1}
-	if o.since == "" || o.cut {
+	if o.level != "" {
+		if err := a.askLevel(h, o, time.Now()); err != nil || !o.follow {
+			return err
+		}
+	}
+	s := &logShow{app: a, home: h, since: since, last: -1, request: o.request}
+	if o.since == "" && o.request == "" || o.cut {
 		s.last = o.lines
 	}
 	live, err := s.open(home.LiveLog)
@@ -110,6 +130,8 @@ type logShow struct {
 	home  *home.Home
 	since time.Time
 	last  int // how many lines there are to be; negative: all
+
+	request string // only lines about this one; "" = all
 
 	recent  bool // whether the line before was late enough
 	damaged int
@@ -163,12 +185,12 @@ func (s *logShow) former(live *logSource, follow bool) error {
 // showLast shows the last lines of files. It begins with the newest, and reads
 // no more of them than it must; live it reads to its end.
 func (s *logShow) showLast(files []*logSource, live *logSource, follow bool) error {
-	if !s.since.IsZero() { // a line without a time needs what is before it
+	if !s.since.IsZero() || s.request != "" { // a line without a time needs what is before it
 		var last tail
 		var faults []error
 		for _, f := range files {
 			faults = append(faults, f.each(follow && f == live, func(line string) error {
-				if s.late(line) {
+				if s.wanted(line) {
 					last.add(line, s.last)
 				}
 				return nil
@@ -219,6 +241,14 @@ func (t tail) each(most int, do func(string) error) error {
 	return nil
 }
 
+// wanted reports whether a line is one that was asked for.
+func (s *logShow) wanted(line string) bool {
+	if !s.late(line) {
+		return false
+	}
+	return s.request == "" || parseLogLine(line).Attributes["request"] == s.request
+}
+
 // late reports whether a line is of the time that was asked for. One without a
 // time goes with the line before it.
 func (s *logShow) late(line string) bool {
@@ -232,7 +262,7 @@ func (s *logShow) late(line string) bool {
 }
 
 func (s *logShow) show(line string) error {
-	if !s.late(line) {
+	if !s.wanted(line) {
 		return nil
 	}
 	return s.print(line)
@@ -246,7 +276,7 @@ func (s *logShow) print(line string) error {
 	if s.app.json() {
 		return s.app.line(l)
 	}
-	return s.app.text("%s\n", visible(line))
+	return s.app.text("%s\n", visible(l.text))
 }
 
 // A noLogError says that there is no log file.

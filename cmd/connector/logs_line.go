@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// A logLine is a line of the connector's log, as a lineHandler writes it.
+// A logLine is a line of the connector's log, as a lineHandler writes it, or as
+// LOG_FORMAT=json has it.
 type logLine struct {
 	Time       *time.Time        `json:"time,omitempty"` // nil: it is damaged
 	Level      string            `json:"level,omitempty"`
@@ -18,7 +19,7 @@ type logLine struct {
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Damaged    bool              `json:"damaged,omitempty"` // it is no line as the connector writes them
 
-	text string // as it is in the file
+	text string // as a lineHandler has it; as it is in the file, when it is damaged
 }
 
 var logPrefix = regexp.MustCompile(`^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] (?:(debug|warn|error|info)(?:[+-]\d{1,4})?: )?`)
@@ -27,6 +28,12 @@ var logPrefix = regexp.MustCompile(`^\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\] (?:(de
 // returned; what the connector did not write so is Damaged.
 func parseLogLine(text string) logLine {
 	damaged := logLine{Message: text, Damaged: true, text: text}
+	if strings.HasPrefix(text, "{") {
+		if l, ok := parseJSONLine(text); ok {
+			return l
+		}
+		return damaged
+	}
 	m := logPrefix.FindStringSubmatch(text)
 	if m == nil {
 		return damaged

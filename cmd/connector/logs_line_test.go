@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"ad-ldap-connector/pkg/identity"
 )
 
 func TestParseLogLine(t *testing.T) {
@@ -42,11 +47,11 @@ func TestParseLogLine(t *testing.T) {
 
 // FuzzLogLine reads any line, and those that the connector writes of anything.
 func FuzzLogLine(f *testing.F) {
-	for _, seed := range []string{"", "a", `x="`, `a b=c "d`, "a=b c=d", "\x00\xff\u2028", strings.Repeat(`a="\" `, 100)} {
+	for _, seed := range []string{"", "a", `x="`, `a b=c "d`, "a=b c=d", "\x00\xff\u2028", `{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"x","a":{"b":[1]}}`, strings.Repeat(`a="\" `, 100)} {
 		f.Add(seed, seed)
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
-		if got := parseLogLine(text); got.text != text || got.Damaged && got.Message != text {
+		if got := parseLogLine(text); got.text != text && (got.Damaged || !strings.HasPrefix(text, "{")) || got.Damaged && got.Message != text {
 			t.Errorf("%q: %+v", text, got)
 		}
 		var b bytes.Buffer
@@ -57,7 +62,45 @@ func FuzzLogLine(f *testing.F) {
 			got.Attributes["user"] != value || got.Attributes["err"] != text || len(got.Attributes) != 2 {
 			t.Errorf("%q: %+v", line, got)
 		}
+		b.Reset()
+		newLog(&b, true, false).Warn("a constant message", "user", value, "err", text)
+		line, rest, _ = strings.Cut(b.String(), "\n")
+		got = parseLogLine(line)
+		if rest != "" || got.Damaged || got.Level != "warn" || got.Message != "a constant message" || len(got.Attributes) != 2 ||
+			got.Attributes["user"] != strings.ToValidUTF8(value, "\uFFFD") && utf8.ValidString(value) {
+			t.Errorf("%q: %+v", line, got)
+		}
 	})
+}
+
+// TestBothFormatsReadTheSame: whoever changes LOG_FORMAT finds the same lines.
+func TestBothFormatsReadTheSame(t *testing.T) {
+	write := func(asJSON bool) logLine {
+		var b bytes.Buffer
+		log := newLog(&b, asJSON, true).With("part", "hub").WithGroup("g")
+		log.Warn("command answered", "user", "eve\n\"=", "took", 1234567*time.Nanosecond, "n", 7, "big", uint64(math.MaxUint64), "on", true,
+			"err", errors.New("boom"), slog.Group("in", "deep", 1.5, "password", identity.Password("s3cret-s3cret")))
+		l := parseLogLine(strings.TrimSuffix(b.String(), "\n"))
+		l.Time = nil // the two were not written at once
+		l.text = l.text[len("[2006-01-02 15:04:05"):]
+		if strings.Contains(b.String(), "s3cret") {
+			t.Errorf("a secret is in %s", b.String())
+		}
+		return l
+	}
+	if diff := cmp.Diff(write(false), write(true), cmp.AllowUnexported(logLine{})); diff != "" {
+		t.Error(diff)
+	}
+	for _, text := range []string{
+		`{`, `{}`, `{"time":"2026-01-02T03:04:05Z","level":"INFO"}`, `{"time":"yesterday","level":"INFO","msg":"x"}`,
+		`{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"x"} and more`, `{"time":"2026-01-02T03:04:05Z","level":1,"msg":"x"}`,
+		`{"time":"2026-01-02T03:04:05Z","level":"INFO","msg":"x","a":`, `{"time":"-0001-01-02T03:04:05Z","level":"INFO","msg":"x"}`,
+		`{"a":` + strings.Repeat(`{"a":`, 10_000),
+	} {
+		if l := parseLogLine(text); !l.Damaged || l.Message != text {
+			t.Errorf("%.100s: %+v", text, l)
+		}
+	}
 }
 
 // TestLogLinesAreReadBack checks that what is logged is what is read.

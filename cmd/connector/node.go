@@ -116,6 +116,7 @@ func newTenant(t *transport) *tenant.Client {
 
 // run runs the node until ctx ends, and lets it finish what it has in hand.
 func (n *node) run(ctx context.Context) error {
+	n.stats.follow(n)
 	err := n.agent.Run(ctx)
 	n.transport.HTTP.CloseIdleConnections() // the next node has a transport of its own
 	return errors.Join(err, n.directory.Close(), n.mapper.Close())

@@ -264,7 +264,7 @@ func TestAnEndedNodeLeavesNoConnections(t *testing.T) {
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
-	n := &node{transport: tr, agent: agent.New(nil)}
+	n := &node{transport: tr, agent: agent.New(nil), stats: new(stats)}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
 	if err := n.run(ctx); err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -94,16 +93,19 @@ func (a *app) runHome(ctx context.Context, manager *service.Notifier, l *runLog)
 		return err
 	}
 	l.openFile(h)
-	return errors.Join(serve(ctx, h, a.environ, l.log, manager), unlock())
+	go l.follow(ctx, h)
+	return errors.Join(serve(ctx, h, a.environ, l, manager), unlock())
 }
 
 // serve runs nodes, one after the other as the configuration is reloaded, until
 // ctx ends. Only a configuration that cannot work at the start ends it.
-func serve(ctx context.Context, h *home.Home, environ []string, log *slog.Logger, manager *service.Notifier) error {
+func serve(ctx context.Context, h *home.Home, environ []string, l *runLog, manager *service.Notifier) error {
+	log := l.log
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	counts := &stats{seen: hub.NewSeen()}
+	counts := &stats{seen: hub.NewSeen(), logs: l}
+	defer counts.close()
 	n, err := newNode(h, environ, log, counts)
 	if err != nil {
 		return err

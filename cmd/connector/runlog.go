@@ -12,32 +12,31 @@ import (
 type runLog struct {
 	log   *slog.Logger // to all of them
 	apart *slog.Logger // to those that a fault said on stderr does not reach
+	tuning
 
 	system *systemLog // nil: stderr
 	file   *logFile   // nil: none yet, or none at all
-	debug  bool
 }
 
 // openRunLog opens what there is before the home is known. A system's log that
 // cannot be opened is said on stderr, which then is the log.
 func (a *app) openRunLog(service string) *runLog {
-	stderr := newLog(a.stderr, a.json(), a.verbose)
-	l := &runLog{log: stderr, apart: slog.New(slog.DiscardHandler), debug: a.verbose}
+	l := &runLog{apart: slog.New(slog.DiscardHandler)}
+	l.begin(a.verbose, a.env("LOG_FORMAT"), a.env("LOG_LEVEL"))
+	stderr := newEitherHandler(a.stderr, &l.level, func() bool { return a.json() || l.asJSON() })
+	l.log = slog.New(stderr)
 	if a.json() {
 		return l // whoever asks for lines of JSON is to get them, also in a journal
 	}
-	put, level, err := openSystemLog(service)
+	put, least, err := openSystemLog(service)
 	if err != nil {
-		stderr.Warn("the log goes on here", "err", err)
+		l.log.Warn("the log goes on here", "err", err)
 	}
 	if put == nil {
 		return l
 	}
-	if a.verbose {
-		level -= slog.LevelInfo - slog.LevelDebug
-	}
-	l.system = newSystemLog(put, stderr.Handler(), systemWait)
-	l.log = slog.New(l.system.handler(level))
+	l.system = newSystemLog(put, stderr, systemWait)
+	l.log = slog.New(l.system.handler(systemLevel{&l.level, least}))
 	l.apart = l.log
 	return l
 }
@@ -45,12 +44,17 @@ func (a *app) openRunLog(service string) *runLog {
 // openFile adds the log file of the home. Where all settings come from the
 // environment nothing else is kept in the home either, and there is none.
 func (l *runLog) openFile(h *home.Home) {
-	if c, err := h.Config(); err == nil && c.EnvOnly() {
+	c, err := h.Config()
+	if err == nil {
+		l.tune(c)
+	}
+	if err == nil && c.EnvOnly() {
 		return
 	}
 	l.file = newLogFile(func() (io.WriteCloser, error) { return openLogFile(h) }, l.log, logAgain)
-	file := newLog(l.file, false, l.debug)
-	if l.log, l.apart = slog.New(slog.NewMultiHandler(l.log.Handler(), file.Handler())), file; l.system != nil {
+	l.file.json = l.asJSON
+	file := newEitherHandler(l.file, &l.level, l.asJSON)
+	if l.log, l.apart = slog.New(slog.NewMultiHandler(l.log.Handler(), file)), slog.New(file); l.system != nil {
 		l.apart = l.log
 	}
 }

@@ -11,9 +11,11 @@ import (
 // latencies is how many of the last logins the percentiles are taken over.
 const latencies = 1024
 
-// Stats count the logins of one run of the connector.
+// Stats are what one run of the connector keeps over all its nodes: counts, and
+// where others see it from.
 type stats struct {
 	seen *hub.Seen // the commands that were carried out; a reload does not forget them
+	logs *runLog   // nil: none that could be tuned
 
 	mu                         sync.Mutex
 	accepted, refused, faulted int
@@ -29,6 +31,16 @@ func (s *stats) metrics() *metrics {
 	s.once.Do(func() { s.counted = newMetrics() })
 	return s.counted
 }
+
+// follow has all that outlives a node do as that node's configuration has it.
+func (s *stats) follow(n *node) {
+	if s.logs != nil {
+		s.logs.tune(n.config)
+	}
+}
+
+// close writes what waits.
+func (s *stats) close() {}
 
 // A Logins document is the part of the status that counts logins.
 type logins struct {

@@ -123,18 +123,18 @@ func (s *systemLog) aside(n note) {
 // A systemHandler makes notes of records.
 type systemHandler struct {
 	log   *systemLog
-	level slog.Level
+	level slog.Leveler
 
 	line   lineHandler // for the text
 	fields map[string]string
 }
 
-func (s *systemLog) handler(level slog.Level) slog.Handler {
+func (s *systemLog) handler(level slog.Leveler) slog.Handler {
 	return &systemHandler{log: s, level: level}
 }
 
 // Enabled reports whether records of this level are handed on.
-func (h *systemHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level }
+func (h *systemHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.level.Level() }
 
 // Handle hands one record on.
 func (h *systemHandler) Handle(_ context.Context, r slog.Record) error {
