@@ -27,7 +27,7 @@ var secretKinds = map[string]string{
 	"PROVISIONING_TICKET": "the ticket", "TENANT_SIGNING_KEY": "the signing key", "LDAP_BIND_PASSWORD": "the service account's password",
 	"LDAP_BIND_CREDENTIALS": "LDAP_BIND_CREDENTIALS", "SESSION_SECRET": "the session secret", "SSL_PFX": "the PFX file",
 	"SSL_KEY_PASSWORD": "the PFX file's password", "HTTP_PROXY": "a proxy's password", "HTTPS_PROXY": "a proxy's password",
-	"AUTH_CERT_KEY": "the private key",
+	"AUTH_CERT_KEY": "the private key", "TRUSTED_PROXY_SECRET": "the secret of the proxies",
 }
 
 // secretName tells the keys of config.json that hold secrets, of any release

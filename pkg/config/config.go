@@ -131,6 +131,20 @@ type SignIn struct {
 	PFXPassword       Secret        // SSL_KEY_PASSWORD
 	KerberosFrontend  bool          // WITH_KERBEROS_PROXY_FRONTEND
 	KerberosDebugUser string        // KERBEROS_DEBUG_USER
+
+	TLSCert        string   // TLS_CERT: a path, in the home or absolute; "" = SSL_PFX's
+	TLSKey         string   // TLS_KEY: likewise; "" = in TLSCert
+	Keytab         string   // KERBEROS_KEYTAB: likewise; "" = the system's
+	Principals     []string // KERBEROS_PRINCIPAL
+	Realms         string   // KERBEROS_REALMS
+	ChannelBinding string   // KERBEROS_CHANNEL_BINDING: none, allow or require
+	Proxies        []string // TRUSTED_PROXIES: addresses and networks
+	ProxySecret    Secret   // TRUSTED_PROXY_SECRET
+	ProxyCerts     []string // TRUSTED_PROXY_CERTS: SHA-256 in hexadecimal
+	CertHeader     string   // CLIENT_CERT_HEADER
+	CertMapping    string   // CLIENT_CERT_MAPPING
+	CertRevocation string   // CLIENT_CERT_REVOCATION: off, soft or hard
+	CRLs           []string // CLIENT_CERT_CRL: paths or URLs
 }
 
 // Network says how the tenant is reached. A proxy's URL may hold a password.
@@ -220,6 +234,9 @@ func Default() Config {
 			TriesPerUser:    4,
 			TriesPerAddress: 100,
 			TriesWithin:     15 * time.Minute,
+			ChannelBinding:  "allow",
+			CertMapping:     "cn",
+			CertRevocation:  "soft",
 		},
 		Network: Network{
 			CAFile: `.+.(pem|crt|cer)$`,

@@ -56,18 +56,18 @@ var signInKeys = []Key{
 	},
 	{
 		Name: "SSL_PFX", Type: "secret", Group: "Browser logins", Secret: true,
-		Doc:   "Certificate and key of the server for certificate logins: a PKCS#12 file as base64.",
+		Doc:   "Certificate and key with which PORT speaks TLS: a PKCS#12 file as base64.",
 		field: func(c *Config) any { return &c.SignIn.PFX },
 		check: checkPFX,
 	},
 	{
 		Name: "SSL_KEY_PASSWORD", Type: "secret", Group: "Browser logins", Secret: true,
-		Doc:   "Password of SSL_PFX.",
+		Doc:   "Password of SSL_PFX, or of a PKCS#12 file in TLS_CERT.",
 		field: func(c *Config) any { return &c.SignIn.PFXPassword },
 	},
 	{
 		Name: "WITH_KERBEROS_PROXY_FRONTEND", Type: "boolean", Group: "Browser logins",
-		Doc:   "Outside Windows: a web server in front of the connector does Kerberos and passes the user's name in a header.",
+		Doc:   "A web server in front of the connector, one of TRUSTED_PROXIES, does Kerberos and passes the user's name in the header x-forwarded-user; browsers are not asked for Kerberos here, unless KERBEROS_KEYTAB is set.",
 		old:   truthy,
 		field: func(c *Config) any { return &c.SignIn.KerberosFrontend },
 	},

@@ -50,6 +50,30 @@ func TestValidate(t *testing.T) {
 		{"a sealed password with a line end", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "$2$.00.ff.0a\n" }, nil},
 		{"StartTLS with ldaps", func(c *Config) { c.Directory.StartTLS = true }, []string{"LDAP_STARTTLS"}},
 		{"StartTLS with ldap", func(c *Config) { c.Directory.StartTLS, c.Directory.URLs = true, []string{"ldap://a", "LDAP://b"} }, nil},
+		{"proofs in the browser", func(c *Config) {
+			s := &c.SignIn
+			s.Principals = []string{"HTTP/www.corp.example", "http/www@CORP.EXAMPLE", "svc-http@CORP.EXAMPLE"}
+			s.Realms = "CORP.EXAMPLE;\nCHILD.CORP.EXAMPLE=child.corp.example; OLD=(cn={0});LAB=OU=Head Office,DC=lab"
+			s.Proxies = []string{"10.1.2.3", "10.0.0.0/8", "::1", "fd00::/8"}
+			s.ProxySecret, s.CertHeader = "0123456789abcdef0123456789abcdef", "X-SSL-Cert"
+			s.ProxyCerts = []string{strings.Repeat("ab:", 31) + "CD", strings.Repeat("0f", 32)}
+			s.CertMapping, s.CRLs = "SID; upn=(userPrincipalName={0})\ncn", []string{"users.crl", "http://pki.corp.example/users.crl"}
+		}, nil},
+		{"a path as a principal", func(c *Config) { c.SignIn.Principals = []string{"https://www/"} }, []string{"KERBEROS_PRINCIPAL"}},
+		{"no realm", func(c *Config) { c.SignIn.Realms = "CORP EXAMPLE" }, []string{"KERBEROS_REALMS"}},
+		{"a realm nowhere", func(c *Config) { c.SignIn.Realms = "CORP=" }, []string{"KERBEROS_REALMS"}},
+		{"a realm of one user", func(c *Config) { c.SignIn.Realms = "CORP=(cn=jane)" }, []string{"KERBEROS_REALMS"}},
+		{"an unknown binding", func(c *Config) { c.SignIn.ChannelBinding = "maybe" }, []string{"KERBEROS_CHANNEL_BINDING"}},
+		{"everybody a proxy", func(c *Config) { c.SignIn.Proxies = []string{"0.0.0.0/0"} }, []string{"TRUSTED_PROXIES"}},
+		{"a proxy's name", func(c *Config) { c.SignIn.Proxies = []string{"proxy.corp.example"} }, []string{"TRUSTED_PROXIES"}},
+		{"a short proxy secret", func(c *Config) { c.SignIn.ProxySecret = "secret" }, []string{"TRUSTED_PROXY_SECRET"}},
+		{"a proxy secret of several lines", func(c *Config) { c.SignIn.ProxySecret = Secret(strings.Repeat("secret\n", 9)) }, []string{"TRUSTED_PROXY_SECRET"}},
+		{"a short fingerprint", func(c *Config) { c.SignIn.ProxyCerts = []string{"ab:cd"} }, []string{"TRUSTED_PROXY_CERTS"}},
+		{"a header and its value", func(c *Config) { c.SignIn.CertHeader = "x-cert: y" }, []string{"CLIENT_CERT_HEADER"}},
+		{"an unknown rule", func(c *Config) { c.SignIn.CertMapping = "cn;dn" }, []string{"CLIENT_CERT_MAPPING"}},
+		{"a rule for all", func(c *Config) { c.SignIn.CertMapping = "cn=(uid=jane)" }, []string{"CLIENT_CERT_MAPPING"}},
+		{"an unknown policy", func(c *Config) { c.SignIn.CertRevocation = "never" }, []string{"CLIENT_CERT_REVOCATION"}},
+		{"a list by LDAP", func(c *Config) { c.SignIn.CRLs = []string{"ldap://dc1/cn=x"} }, []string{"CLIENT_CERT_CRL"}},
 		{"hosts of references", func(c *Config) {
 			c.Directory.ReferralHosts = []string{"dc1.child.corp.example", "10.0.0.1:3389", "[::1]:636"}
 		}, nil},
@@ -246,6 +270,23 @@ func TestStored(t *testing.T) {
 	} {
 		if got := mustParse(t, tt.file).Stored(); got != tt.want {
 			t.Errorf("%s: %v", tt.file, got)
+		}
+	}
+}
+
+func TestSignInTLS(t *testing.T) {
+	for _, tt := range []struct {
+		file string
+		want bool
+	}{
+		{`{}`, false},
+		{`{"SSL_PFX":"AAAA"}`, true},
+		{`{"SSL_PFX":"AAAA","KERBEROS_AUTH":true,"SERVER_URL":"http://a:4000"}`, false},
+		{`{"SSL_PFX":"AAAA","KERBEROS_AUTH":true,"SERVER_URL":"HTTPS://a"}`, true},
+		{`{"TLS_CERT":"a.pem","KERBEROS_AUTH":true,"SERVER_URL":"http://a:4000"}`, true},
+	} {
+		if got := mustParse(t, tt.file).SignInTLS(); got != tt.want {
+			t.Errorf("%s: %t", tt.file, got)
 		}
 	}
 }

@@ -142,7 +142,12 @@ func (c *Config) weak() map[string]string {
 		say(hasPlace(filter), key, strconv.Quote(filter)+" has a {0}, which nothing takes the place of")
 	}
 	say(c.SignIn.KerberosDebugUser != "", "KERBEROS_DEBUG_USER", "everybody who reaches the sign-in page is logged in as this user; unset it when the trial is over")
-	say(c.SignIn.KerberosFrontend, "WITH_KERBEROS_PROXY_FRONTEND", "a user's name in a header is believed; let nothing but the web server in front reach the port")
+	proven := len(c.SignIn.Proxies) > 0 && (c.SignIn.ProxySecret != "" || len(c.SignIn.ProxyCerts) > 0)
+	const prove = "list the web server in TRUSTED_PROXIES, and have it prove itself by TRUSTED_PROXY_SECRET or TRUSTED_PROXY_CERTS"
+	say(c.SignIn.KerberosFrontend && !proven, "WITH_KERBEROS_PROXY_FRONTEND", "a user's name in a header is not believed any more from just anybody; "+prove)
+	say(c.SignIn.CertHeader != "" && !proven, "CLIENT_CERT_HEADER", "a certificate in a header is not believed from just anybody; "+prove)
+	say(c.SignIn.TLSCert != "" && c.SignIn.PFX != "", "SSL_PFX", "TLS_CERT is set as well, and wins")
+	say(c.SignIn.TLSCert == "" && c.SignIn.TLSKey != "", "TLS_KEY", "without TLS_CERT it has no use")
 	say(c.Mapper.Source != "" && c.Mapper.File != "", "PROFILE_MAPPER_FILE", "PROFILE_MAPPER is set as well, and wins")
 	return w
 }

@@ -43,6 +43,10 @@ func TestWarningsOfOldMeanings(t *testing.T) {
 		{`{"LDAP_URL":"ldaps://a","LDAP_SITE":"x"}`, `LDAP_SITE: it has no effect`},
 		{`{"LDAP_HEARTBEAT_SEARCH_QUERY":"(cn={0})"}`, `LDAP_HEARTBEAT_SEARCH_QUERY: "(cn={0})" has a {0}, which nothing takes the place of`},
 		{`{"KERBEROS_DEBUG_USER":"jane"}`, `KERBEROS_DEBUG_USER: everybody who reaches the sign-in page is logged in as this user`},
+		{`{"WITH_KERBEROS_PROXY_FRONTEND":true}`, `WITH_KERBEROS_PROXY_FRONTEND: a user's name in a header is not believed any more from just anybody`},
+		{`{"CLIENT_CERT_HEADER":"x-cert","TRUSTED_PROXIES":["::1"]}`, `CLIENT_CERT_HEADER: a certificate in a header is not believed`},
+		{`{"WITH_KERBEROS_PROXY_FRONTEND":true,"TRUSTED_PROXIES":["::1"],"TRUSTED_PROXY_SECRET":"0123456789abcdef0123456789abcdef"}`, ``},
+		{`{"TLS_CERT":"a","SSL_PFX":"AAAA"}`, `SSL_PFX: TLS_CERT is set as well, and wins`}, {`{"TLS_KEY":"a"}`, `TLS_KEY: without TLS_CERT it has no use`},
 		{`{"GROUPS_NESTED":true}`, `GROUPS_NESTED: the default LDAP_SEARCH_GROUPS follows nesting already`},
 
 		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","LDAP_BIND_PASSWORD":"x"}`, `SECRETS: the password in LDAP_BIND_PASSWORD or LDAP_BIND_CREDENTIALS counts`},
