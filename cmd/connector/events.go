@@ -32,6 +32,7 @@ var events = []event{
 	{111, "lines are missing here: the system's log was too slow"},
 	{112, "a metric is missing"},
 	{113, "the level that was asked for is ignored"},
+	{114, "the audit file cannot be written"},
 
 	{200, "ask the tenant for its settings"},
 	{201, "going on with the tenant's settings of the last start"},

@@ -32,6 +32,8 @@ type metrics struct {
 	reloads       *prometheus.CounterVec   // by outcome
 	withoutGroups prometheus.Counter
 
+	auditWritten, auditLost prometheus.Counter
+
 	ofHub       map[hub.Event]prometheus.Counter
 	ofDirectory map[directory.Event]prometheus.Counter
 	ofMapper    map[profile.Event]prometheus.Counter
@@ -59,6 +61,8 @@ func newMetrics() *metrics {
 	m.faults = m.counters("connector_stage_faults_total", "Questions to the directory, and runs of the mapper, that ended without an answer. A refusal is an answer.", "stage")
 	m.reloads = m.counters("connector_reloads_total", "Reloads of the configuration: done, or refused because it cannot work.", "outcome")
 	m.withoutGroups = m.counter("connector_logins_without_groups_total", "Logins that went on without groups because these could not be read.")
+	m.auditWritten = m.counter("connector_audit_records_total", "Records written to AUDIT_FILE.")
+	m.auditLost = m.counter("connector_audit_records_lost_total", "Records that found no place while AUDIT_FILE could not be written.")
 	m.ofHub, m.ofDirectory, m.ofMapper = eventCounters(m, hubEvents), eventCounters(m, directoryEvents), eventCounters(m, mapperEvents)
 	m.begin()
 	build := thisBuild()

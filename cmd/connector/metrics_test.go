@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,7 @@ func TestMetricsOfARun(t *testing.T) {
 		"--ldap-bind-password-file", c.file("password", dir.BindPassword+"\n"))
 	// A mapper that throws for one user makes that login a fault.
 	c.must("config", "set", "LDAP_HEARTBEAT_SECONDS", "1")
+	c.must("config", "set", "AUDIT_FILE", "logs/audit.jsonl")
 	c.file("home/lib/profileMapper.js", `module.exports = function (raw_data) {
 		if (raw_data.uid === `+"`"+lab.User(3)+"`"+` || raw_data.sAMAccountName === `+"`"+lab.User(3)+"`"+`) { throw new Error("no"); }
 		return { id: "x", name: raw_data.cn };
@@ -185,6 +187,12 @@ func TestMetricsOfARun(t *testing.T) {
 	}
 	node.interrupt()
 	node.wait(patience)
+	// Five requests were asked, and five are recorded.
+	audit, err := os.ReadFile(c.home + "/logs/audit.jsonl")
+	if err != nil || strings.Count(string(audit), "\n") != 5 || strings.Count(string(audit), `"outcome":"accepted"`) != 2 || strings.Contains(string(audit), "Zq7") ||
+		!strings.Contains(string(audit), `"user":"nobody-Vb3","outcome":"refused","reason":"wrong_username","server":"`+dir.URL) {
+		t.Errorf("the audit file: %v\n%s", err, audit)
+	}
 }
 
 // TestMetricsOfAnotherHostName: a page elsewhere must not read them.

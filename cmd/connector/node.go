@@ -87,14 +87,19 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	n.directory.groupsRead = n.dirReport.groupsRead
 	n.directory.watch, n.mapper.watch = counts.metrics().stage, counts.metrics().stage
 	n.users = &identity.Authenticator{Directory: &n.directory, Mapper: &n.mapper, Policy: policy(c), GroupsFailed: n.groupsFailed}
-	n.agent = agent.New(log,
-		agent.Part{Name: "hub", Run: n.serveHub},
-		agent.Part{Name: "directory", Run: n.watchDirectory},
-		agent.Part{Name: "clock", Run: n.watchClock},
-		agent.Part{Name: "mapper", Run: n.serveMapper},
-		agent.Part{Name: "certificate", Run: n.watchCertificate},
-		agent.Part{Name: "console", Run: n.serveConsole},
-	)
+	parts := []agent.Part{
+		{Name: "hub", Run: n.serveHub},
+		{Name: "directory", Run: n.watchDirectory},
+		{Name: "clock", Run: n.watchClock},
+		{Name: "mapper", Run: n.serveMapper},
+		{Name: "certificate", Run: n.watchCertificate},
+		{Name: "console", Run: n.serveConsole},
+	}
+	// What few have is no part of those who have it not.
+	if c.Signals.AuditFile != "" {
+		parts = append(parts, agent.Part{Name: "audit", Run: n.watchAudit})
+	}
+	n.agent = agent.New(log, parts...)
 	n.agent.EndWithin = max(n.agent.EndWithin, c.Agent.Drain+farewells)
 	return n, nil
 }

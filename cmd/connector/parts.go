@@ -40,7 +40,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		Links: n.config.Agent.HubLinks, Drain: n.config.Agent.Drain,
 		RequestTimeout: n.config.Agent.RequestTimeout, MaxBackoff: n.config.Agent.ReconnectInterval,
 		Explain:  func(err error) error { return tenant.Explain("", hostOf(t.Hub), err) }, // hub says itself what it was doing
-		Answered: n.stats.answered, Event: counting(n.stats.metrics().ofHub),
+		Answered: n.answered, Event: counting(n.stats.metrics().ofHub),
 		State: func(s hub.State, detail string) {
 			n.hubState.Store(s)
 			if s != hub.Connecting { // until it is known better, what was said last holds

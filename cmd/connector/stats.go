@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ type stats struct {
 
 	once    sync.Once
 	counted *metrics
+
+	auditing sync.Mutex
+	audit    *auditLog // nil: none was asked for yet
 }
 
 // metrics returns what /metrics counts.
@@ -37,10 +41,33 @@ func (s *stats) follow(n *node) {
 	if s.logs != nil {
 		s.logs.tune(n.config)
 	}
+	if target := auditTargetOf(n.home, n.config); target.open != nil || s.audits() {
+		s.auditLog(n.log).use(target)
+	}
+}
+
+func (s *stats) audits() bool {
+	s.auditing.Lock()
+	defer s.auditing.Unlock()
+	return s.audit != nil
+}
+
+// auditLog returns what writes the audit file.
+func (s *stats) auditLog(log *slog.Logger) *auditLog {
+	s.auditing.Lock()
+	defer s.auditing.Unlock()
+	if s.audit == nil {
+		s.audit = newAuditLog(log.With("part", "audit"), s.metrics(), auditAgain)
+	}
+	return s.audit
 }
 
 // close writes what waits.
-func (s *stats) close() {}
+func (s *stats) close() {
+	if s.audits() {
+		s.audit.close()
+	}
+}
 
 // A Logins document is the part of the status that counts logins.
 type logins struct {

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/hub"
+)
+
+// answered learns of each answer that the hub got, or should have got.
+func (n *node) answered(a hub.Answer) {
+	n.stats.answered(a)
+	if n.config.Signals.AuditFile != "" {
+		n.stats.auditLog(n.log).add(n.auditRecord(a))
+	}
+}
+
+func (n *node) auditRecord(a hub.Answer) auditRecord {
+	t := n.config.Tenant
+	if served := n.served.Load(); served != nil {
+		t = *served
+	}
+	return auditRecord{
+		Time: a.Arrived.UTC(), From: "hub", Command: a.Command, Request: a.Request, User: a.User,
+		Outcome: a.Outcome, Reason: strings.ToValidUTF8(a.Reason, "\uFFFD"), Fault: string(a.Fault), Server: a.Server(), TookMs: ms(a.Took),
+		Tenant: hostOf(t.Hub), Connection: t.Connection, Instance: n.identity.ID, Link: a.Link, Lost: a.Lost,
+	}
+}
+
+// watchAudit reports how the audit file fares.
+func (n *node) watchAudit(ctx context.Context, report func(agent.State, string)) error {
+	h := &n.stats.auditLog(n.log).health
+	h.follow(report)
+	<-ctx.Done()
+	return nil // the next node's part takes its place, or has already
+}
