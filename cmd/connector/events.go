@@ -73,6 +73,16 @@ var events = []event{
 	{403, `the mapper uses \p{...} in a regular expression, which may never match here: name the characters instead`},
 	{404, "the mapper says"},
 
+	{500, "a sign-in was not understood"},
+	{501, "a sign-in failed"},
+	{502, "a sign-in panicked"},
+	{503, "a page could not be made"},
+	{510, "a proof was refused"},
+	{511, "a proved user was refused"},
+	{512, "a session was refused"},
+	{513, "a sign-in was not tried: there were too many wrong passwords"},
+	{514, "a sign-in was not tried: too many are under way"},
+
 	{520, "the keytab cannot be read again, the one before is used"},
 }
 

@@ -16,6 +16,7 @@ import (
 	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/profile"
+	"ad-ldap-connector/pkg/wsfed"
 )
 
 // Metrics are what /metrics counts over all nodes of one process: a reload does
@@ -30,6 +31,7 @@ type metrics struct {
 	stages        *prometheus.HistogramVec // by stage
 	faults        *prometheus.CounterVec   // by stage
 	reloads       *prometheus.CounterVec   // by outcome
+	signIns       *prometheus.CounterVec   // by method and outcome
 	withoutGroups prometheus.Counter
 
 	auditWritten, auditLost prometheus.Counter
@@ -60,6 +62,7 @@ func newMetrics() *metrics {
 	m.stages = m.histograms("connector_stage_duration_seconds", "One question to the directory, or one run of the mapper, of any command. A login's are find, bind, groups (beside bind) and map.", "stage")
 	m.faults = m.counters("connector_stage_faults_total", "Questions to the directory, and runs of the mapper, that ended without an answer. A refusal is an answer.", "stage")
 	m.reloads = m.counters("connector_reloads_total", "Reloads of the configuration: done, or refused because it cannot work.", "outcome")
+	m.signIns = m.counters("connector_signins_total", "Tries to sign in through the browser, by how the user was or was to be proved (password, kerberos, certificate, proxy, or a session of before) and by outcome.", "method", "outcome")
 	m.withoutGroups = m.counter("connector_logins_without_groups_total", "Logins that went on without groups because these could not be read.")
 	m.auditWritten = m.counter("connector_audit_records_total", "Records written to AUDIT_FILE.")
 	m.auditLost = m.counter("connector_audit_records_lost_total", "Records that found no place while AUDIT_FILE could not be written.")
@@ -94,6 +97,11 @@ func (m *metrics) begin() {
 	for _, stage := range stageNames {
 		m.stages.WithLabelValues(stage)
 		m.faults.WithLabelValues(stage)
+	}
+	for _, method := range wsfed.Methods {
+		for _, outcome := range wsfed.Outcomes {
+			m.signIns.WithLabelValues(method, string(outcome))
+		}
 	}
 	m.reloads.WithLabelValues("done")
 	m.reloads.WithLabelValues("refused")

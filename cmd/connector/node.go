@@ -19,6 +19,7 @@ import (
 	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/profile"
 	"ad-ldap-connector/pkg/tenant"
+	"ad-ldap-connector/pkg/wsfed"
 )
 
 // A node is one running connector: its parts, and what it tells of itself.
@@ -45,6 +46,10 @@ type node struct {
 	certificateEnds atomic.Pointer[time.Time]
 
 	served atomic.Pointer[config.Tenant] // the tenant settings that the hub is served with
+
+	signIn        atomic.Pointer[signInSettings]
+	signInChanged chan struct{} // holds one: there are others than before
+	signInGuard   *wsfed.Guard
 }
 
 // farewells is what the hub's part may take beyond the time for the requests in
@@ -80,6 +85,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if n.identity, err = loadInstance(h); err != nil {
 		return nil, err
 	}
+	n.signInChanged, n.signInGuard = make(chan struct{}, 1), newSignInGuard(c.SignIn)
 	n.provisioner = newProvisioner(h, t)
 	if _, err := directoryOptions(c, "", t, log, nil); err != nil {
 		return nil, err
@@ -94,6 +100,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 		{Name: "mapper", Run: n.serveMapper},
 		{Name: "certificate", Run: n.watchCertificate},
 		{Name: "console", Run: n.serveConsole},
+		{Name: "signin", Run: n.serveSignIn},
 	}
 	// What few have is no part of those who have it not.
 	if c.Signals.AuditFile != "" {

@@ -32,6 +32,7 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 	stale, lost := make(chan struct{}, 1), false
 	t := r.Config.Tenant
 	n.served.Store(&t)
+	n.setSignIn(t, r.Keys)
 	client, err := hub.New(n.users, hub.Options{
 		URL: t.Hub, Connection: t.Connection, Realm: t.Realm,
 		Signer: r.Keys.Signer, SigningKey: string(t.SigningKey), KeySet: n.keySet(t),
@@ -178,6 +179,7 @@ func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result,
 			continue
 		}
 		fresh = true
+		n.setSignIn(r.Config.Tenant, r.Keys)
 		if !sameHub(served, r) {
 			restart(errMoved)
 			return

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"reflect"
+	"strconv"
+	"time"
+
+	"golang.org/x/net/netutil"
+
+	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/keys"
+	"ad-ldap-connector/pkg/wsfed"
+)
+
+// What sign-in in the browser is served with: the tenant's settings and the key
+// pair that the hub is served with, too.
+type signInSettings struct {
+	tenant config.Tenant
+	pair   *keys.Pair
+}
+
+// maxBrowsers is how many connections browsers may have at the same time.
+const maxBrowsers = 2048
+
+// setSignIn has the part serve these settings from now on.
+func (n *node) setSignIn(t config.Tenant, pair *keys.Pair) {
+	next := &signInSettings{t, pair}
+	former := n.signIn.Swap(next)
+	switch {
+	case former == nil:
+	case former.pair.Thumbprint() == pair.Thumbprint() && reflect.DeepEqual(former.tenant, t):
+		return
+	case !sameKey(former.pair, pair):
+		n.log.Info("the agent's key is another one: the sessions of browsers end", "part", "signin")
+	}
+	select {
+	case n.signInChanged <- struct{}{}:
+	default: // it is going to look anyway
+	}
+}
+
+// serveSignIn serves browsers on PORT while the tenant has Kerberos or
+// certificates on for the connection. A port that is taken degrades this part
+// and stops nothing else.
+func (n *node) serveSignIn(ctx context.Context, report func(agent.State, string)) error {
+	for ctx.Err() == nil {
+		select { // what was said before is looked at now
+		case <-n.signInChanged:
+		default:
+		}
+		s := n.signIn.Load()
+		switch {
+		case s == nil:
+			report(agent.OK, "waits for the tenant's settings")
+		case !s.tenant.Kerberos && !s.tenant.ClientCertificates:
+			report(agent.OK, "off at the tenant: neither Kerberos nor certificates")
+		default:
+			if err := n.serveBrowsers(ctx, *s, report); err != nil {
+				return err
+			}
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-n.signInChanged:
+		}
+	}
+	return nil
+}
+
+// serveBrowsers serves until ctx ends or the settings change, and then lets
+// what is in hand finish.
+func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(agent.State, string)) error {
+	ways, err := n.signInWays(s)
+	if err != nil {
+		return err
+	}
+	handler, err := n.signInHandler(s, ways)
+	if err != nil {
+		return err
+	}
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(n.config.SignIn.Port))
+	if err != nil {
+		return fmt.Errorf("listen on PORT: %w", err)
+	}
+	server := &http.Server{
+		Handler: handler, TLSConfig: ways.tls, MaxHeaderBytes: n.config.SignIn.MaxHeaderSize,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,
+		WriteTimeout: n.config.Agent.RequestTimeout + 30*time.Second,
+		ErrorLog:     slog.NewLogLogger(n.log.With("part", "signin").Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() {
+		limited := netutil.LimitListener(ln, maxBrowsers)
+		if ways.tls != nil {
+			served <- server.ServeTLS(limited, "", "")
+			return
+		}
+		served <- server.Serve(limited)
+	}()
+	report(ways.state, fmt.Sprintf("%s listens on %s: %s", s.tenant.ServerURL, ln.Addr(), ways.detail))
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve sign-in: %w", err)
+	case <-ctx.Done():
+	case <-n.signInChanged:
+		n.log.Info("sign-in begins anew, with other settings or keys", "part", "signin")
+	}
+	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.Agent.Drain)
+	defer cancel()
+	if server.Shutdown(patience) != nil {
+		_ = server.Close() // who has not finished by now does not matter any more
+	}
+	<-served
+	return nil
+}
+
+// signInHandler wires the endpoints.
+func (n *node) signInHandler(s signInSettings, ways signInWays) (http.Handler, error) {
+	c, t := n.config.SignIn, s.tenant
+	secret, err := sessionSecret(s.pair, c)
+	if err != nil {
+		return nil, err
+	}
+	entered := n.stats.metrics().signIns
+	return wsfed.New(n.users, wsfed.Options{
+		Signer: s.pair.Signer, Certificate: s.pair.Certificate,
+		Realm: t.Realm, PostURLs: t.PostURLs, Issuer: firstIssuer(t.Issuer), Site: t.SiteName, URL: t.ServerURL,
+		Ways: ways.ways, Source: ways.source,
+		Secret: secret, SessionLife: c.Session, AssertionLife: c.Assertion,
+		Guard: n.signInGuard, AtOnce: n.config.Directory.ParallelBinds, Within: n.config.Agent.RequestTimeout,
+		Now: n.now, Log: n.log.With("part", "signin"),
+		Entered: func(e wsfed.Entry) { entered.WithLabelValues(e.Method, string(e.Outcome)).Inc() },
+	})
+}
+
+func sameKey(a, b *keys.Pair) bool {
+	key, ok := a.Signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b.Signer.Public())
+}
+
+// sessionSecret is what all nodes of a connection have and nobody else: the
+// private key, and the session secret where it cannot be guessed.
+func sessionSecret(pair *keys.Pair, c config.SignIn) ([]byte, error) {
+	key, err := x509.MarshalPKCS8PrivateKey(pair.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key that seals sessions: %w", err)
+	}
+	return append(key, string(c.UsableSecret())...), nil
+}
+
+// firstIssuer is the issuer of assertions: the tenant names all domains of the
+// connection, and an assertion has one.
+func firstIssuer(all []string) string {
+	if len(all) == 0 {
+		return config.Default().Tenant.Issuer[0]
+	}
+	return all[0]
+}
+
+func newSignInGuard(c config.SignIn) *wsfed.Guard {
+	return wsfed.NewGuard(wsfed.Limits{PerUser: c.TriesPerUser, PerSource: c.TriesPerAddress, Within: c.TriesWithin})
+}
