@@ -62,7 +62,7 @@ func newMetrics() *metrics {
 	m.stages = m.histograms("connector_stage_duration_seconds", "One question to the directory, or one run of the mapper, of any command. A login's are find, bind, groups (beside bind) and map.", "stage")
 	m.faults = m.counters("connector_stage_faults_total", "Questions to the directory, and runs of the mapper, that ended without an answer. A refusal is an answer.", "stage")
 	m.reloads = m.counters("connector_reloads_total", "Reloads of the configuration: done, or refused because it cannot work.", "outcome")
-	m.signIns = m.counters("connector_signins_total", "Tries to sign in through the browser, by how the user was or was to be proved (password, kerberos, certificate, proxy, or a session of before) and by outcome.", "method", "outcome")
+	m.signIns = m.counters("connector_sign_ins_total", "Tries to sign in through the browser, by how the user was or was to be proved (password, kerberos, certificate, proxy, or a session of before) and by outcome.", "method", "outcome")
 	m.withoutGroups = m.counter("connector_logins_without_groups_total", "Logins that went on without groups because these could not be read.")
 	m.auditWritten = m.counter("connector_audit_records_total", "Records written to AUDIT_FILE.")
 	m.auditLost = m.counter("connector_audit_records_lost_total", "Records that found no place while AUDIT_FILE could not be written.")
