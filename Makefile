@@ -9,7 +9,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.0.
 LDFLAGS = -s -w -X main.version=$(VERSION)
 TARGETS = linux/amd64 linux/386 linux/arm64 windows/amd64 windows/386 windows/arm64 darwin/amd64 darwin/arm64
 
-.PHONY: build test lab race vet lint vuln cross fuzz bench clean
+.PHONY: build test lab race vet lint vuln cross fuzz bench drill clean
 
 build: ## bin/connector for this machine
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/connector ./cmd/connector
@@ -38,6 +38,9 @@ vuln: $(TOOLS)/govulncheck ## known vulnerabilities, if a database can be had
 
 fuzz: ## every fuzz test for FUZZTIME (default 20s)
 	testdata/lab/fuzz.sh
+
+drill: build ## every fault under 64 logins in flight: what became of them, and how soon all was well
+	bin/connector sandbox drill --all --in-flight 64
 
 bench: ## benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -199,7 +199,7 @@ func sameHub(a, b install.Result) bool {
 // How often the tenant's clock is asked: often while something is wrong with
 // it, so that a mended clock is seen at once.
 const (
-	clockEvery      = time.Minute
+	clockEvery      = 10 * time.Second
 	clockWrongEvery = 5 * time.Second
 	clockSaidEvery  = 10 * time.Minute // in the log, while it stays wrong
 	clockWarns      = time.Second

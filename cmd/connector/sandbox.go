@@ -73,6 +73,7 @@ Its page, at the url, shows the connected agents and tries logins.`,
 	if err := f.MarkHidden("until-stdin-closes"); err != nil {
 		panic(err) // the flag is defined in the line above
 	}
+	cmd.AddCommand(newDrillCommand(a))
 	return cmd
 }
 

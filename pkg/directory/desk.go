@@ -141,6 +141,7 @@ func (c *Client) round(ctx context.Context, order []*server, do func(context.Con
 		cn, err := do(ctx, s)
 		if err == nil {
 			c.tell(c.servers.works(s))
+			c.news(true)
 			return cn, nil, nil
 		}
 		// The servers hold the same accounts: a second no would only bring the
@@ -167,6 +168,7 @@ func (c *Client) round(ctx context.Context, order []*server, do func(context.Con
 func (c *Client) giveUp(s *server, why error) {
 	c.servers.fails(s, why)
 	c.o.Event(ServerFailed)
+	c.news(false)
 	if why := c.servers.avoided(s); why != nil {
 		s.abandon(why)
 	}

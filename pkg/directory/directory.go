@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ad-ldap-connector/pkg/identity"
@@ -170,6 +171,8 @@ type Client struct {
 		any, ok bool
 		detail  string
 	}
+	ill   atomic.Bool   // what State was told last is that it does not work
+	hurry chan struct{} // holds a token when it is to be looked at soon
 
 	denial *denial // of the service account
 
@@ -196,7 +199,7 @@ func New(o Options) *Client {
 }
 
 func newClient(o Options, d *denial) *Client {
-	c := &Client{o: o.withDefaults(), denial: d, conns: map[*conn]struct{}{}}
+	c := &Client{o: o.withDefaults(), denial: d, conns: map[*conn]struct{}{}, hurry: make(chan struct{}, 1)}
 	c.life, c.cancel = context.WithCancelCause(context.Background())
 	c.cert, c.tickets = newCertificate(c.o), newTickets(c.o)
 	c.servers.returnAfter, c.servers.now = c.o.ReturnAfter, c.o.Now

@@ -31,13 +31,39 @@ func (c *Client) Run(ctx context.Context) error {
 			s.prune()
 		}
 		c.others.prune()
+		looked := time.Now()
 		timer := time.NewTimer(c.pause(err == nil))
 		select {
 		case <-timer.C:
+		case <-c.hurry:
+			timer.Reset(min(lookApart, c.o.Heartbeat) - time.Since(looked))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
 		case <-ctx.Done():
-			timer.Stop()
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+	}
+}
+
+// lookApart is the shortest time between two looks, however many logins have
+// news of the directory.
+const lookApart = time.Second
+
+// news has the directory looked at soon, when an operation fared in another way
+// than what was told last: whoever asks how the directory fares is not to wait
+// for a look that is due in a minute.
+func (c *Client) news(ok bool) {
+	if c.ill.Load() != ok {
+		return
+	}
+	select {
+	case c.hurry <- struct{}{}:
+	default: // it will be looked at anyway
 	}
 }
 
@@ -66,6 +92,7 @@ func (c *Client) report(ok bool, detail string) {
 		return
 	}
 	c.told.any, c.told.ok, c.told.detail = true, ok, detail
+	c.ill.Store(!ok)
 	if c.o.State != nil {
 		c.o.State(ok, detail)
 	}

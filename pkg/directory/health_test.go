@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ad-ldap-connector/pkg/directory"
+	"ad-ldap-connector/pkg/identity"
+	"ad-ldap-connector/pkg/sandbox"
 	"ad-ldap-connector/testdata/lab"
 )
 
@@ -54,5 +57,50 @@ func TestRun(t *testing.T) {
 	cancel()
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("ended with %v", err)
+	}
+}
+
+// What a login learns of the directory shows at once, and not at the next look,
+// which is a minute away here.
+func TestALoginIsNewsOfTheDirectory(t *testing.T) {
+	t.Parallel()
+	d, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Users: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fine atomic.Bool
+	c := directory.New(directory.Options{
+		URLs: []string{d.URL()}, BaseDN: d.BaseDN(), BindUser: d.BindUser(), BindPassword: identity.Password(d.BindPassword()),
+		State: func(ok bool, _ string) { fine.Store(ok) },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	lab.Eventually(t, "the directory to be well", fine.Load)
+	begun := time.Now()
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Find(t.Context(), "user00000"); err == nil {
+		t.Error("somebody was found in a directory that is gone")
+	}
+	lab.Eventually(t, "the directory to be said to be away", func() bool { return !fine.Load() })
+	again, err := sandbox.StartDirectory(sandbox.DirectoryOptions{Users: 1, Listen: strings.TrimPrefix(d.URL(), "ldap://"), Password: d.BindPassword()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab.Eventually(t, "the directory to be well again", func() bool {
+		_, _ = c.Find(t.Context(), "user00000") // whether it is found is another matter
+		return fine.Load()
+	})
+	if took := time.Since(begun); took > 50*time.Second {
+		t.Errorf("it took %v, as long as a look that is due each minute", took)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("ended with %v", err)
+	}
+	if err := errors.Join(c.Close(), again.Close()); err != nil {
+		t.Error(err)
 	}
 }

@@ -12,6 +12,7 @@ const (
 	lastWords = 1 * time.Second  // for the faults of the commands that did not make it
 	settled   = 10 * time.Second // an acceptance that lasts so long was a good one
 	brief     = 1 * time.Second  // one that lasts no longer was none
+	hung      = 10 * time.Second // an attempt that took so long has been a pause already
 )
 
 // Run keeps the links to the hub, and answers its commands, until ctx ends.
@@ -78,8 +79,10 @@ func (c *Client) keep(ctx, serving context.Context, i int) {
 			}
 			wait = c.comeBack(i, &pause, lasted)
 		default:
-			// An attempt that hung for long has been a pause already.
-			wait = max(pause.next()-time.Since(began), pause.jitter(min(firstBackoff, c.o.MaxBackoff)))
+			wait = pause.next()
+			if time.Since(began) >= hung {
+				wait = pause.jitter(min(firstBackoff, c.o.MaxBackoff))
+			}
 		}
 		c.change(i, func(p *place) {
 			*p = place{state: state, detail: detail}
