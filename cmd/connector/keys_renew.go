@@ -96,7 +96,7 @@ func (a *app) renewKeys(ctx context.Context, newKey, dryRun bool) error {
 	}
 	if err == nil {
 		a.say("renewed: %s is now %s", result.From, result.To)
-		a.say("next: connector export --plain here, connector import on every other node, before the tenant drops the former certificate")
+		a.say("next: connector export here, connector import on every other node, before the tenant drops the former certificate")
 	}
 	a.sayLeft(err)
 	return err

@@ -17,142 +17,163 @@ import (
 	"ad-ldap-connector/pkg/tenant"
 )
 
-func newExportCommand(a *app) *cobra.Command {
-	var file string
-	var plain, force bool
+// An importOrder is what an import was asked for.
+type importOrder struct {
+	offline, dryRun, noRestart, replace, undo bool
+	passphrase                                secretFlags
+}
+
+func newImportCommand(a *app) *cobra.Command {
+	var o importOrder
 	cmd := &cobra.Command{
-		Use:   "export",
-		Short: "Write the archive that makes another node of this connector",
-		Long: `It holds config.json, lib/profileMapper.js, certs/cert.pem and certs/cert.key,
-in the layout of the existing connector, which can read it too. Whoever has the
-file can be this connector: keep it as you would keep the private key.`,
-		Example: "  connector export --plain --file node.zip",
-		Args:    noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if !plain {
-				return &hinted{usagef("the archive would hold the private key unencrypted"), "add --plain to agree"}
+		Use:   "import FILE|-",
+		Short: "Make this home a node of the connector that an archive comes from",
+		Long: `It takes the archives of "connector export", encrypted or not, and of the
+existing connector, both layouts. Everything is checked first; then all of it is
+replaced or nothing, and what was there is kept under backups/. --dry-run says
+key by key what would change; secrets are told by fingerprints.
+
+--undo puts back what the last import has replaced. It can be undone in turn.
+
+A home that serves another connection is replaced only with --replace.`,
+		Example: `  connector import node.age
+  connector import connector_export_20260301-101500.zip --dry-run
+  connector import --undo`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if o.undo && len(args) == 0 {
+				return nil
 			}
-			h, err := a.openHome()
-			if err != nil {
-				return err
+			if o.undo {
+				return usagef("--undo takes no archive: it puts back what was there before the last import")
 			}
-			c, err := h.Config()
-			if err != nil {
-				return err
+			return exactArgs(1, "name the archive, or - for standard input: connector import node.age")(nil, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.undo {
+				return a.undoImport(cmd.Context(), o)
 			}
-			var archive bytes.Buffer
-			if err := h.Export(&archive, c); err != nil {
-				return err
-			}
-			if file == "-" {
-				_, err := a.stdout.Write(archive.Bytes())
-				return err
-			}
-			if file == "" {
-				file = "connector_export_" + time.Now().UTC().Format("20060102-150405") + ".zip"
-			}
-			if err := writeNew(file, archive.Bytes(), force); err != nil {
-				return err
-			}
-			if a.json() {
-				return a.print(map[string]any{"file": file, "bytes": archive.Len(), "connection": c.Tenant.Connection})
-			}
-			a.say("wrote %s: it holds the private key unencrypted", file)
-			return nil
+			return a.importArchive(cmd.Context(), args[0], o)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "`file` to write, - for standard output (default connector_export_<time>.zip)")
-	cmd.Flags().BoolVar(&plain, "plain", false, "write the private key unencrypted")
-	cmd.Flags().BoolVar(&force, "force", false, "write over an existing file")
+	cmd.Flags().BoolVar(&o.offline, "offline", false, "do not ask the tenant and the directory")
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "check everything, say what would change, and change nothing")
+	cmd.Flags().BoolVar(&o.noRestart, "no-restart", false, "do not make a running connector read its home again")
+	cmd.Flags().BoolVar(&o.replace, "replace", false, "also where the home serves another connection, or has renewed its key pair since")
+	cmd.Flags().BoolVar(&o.undo, "undo", false, "put back what the last import has replaced")
+	o.passphrase.addFile(cmd.Flags(), "passphrase", "the passphrase of the archive")
 	return cmd
 }
 
-// writeNew writes a file that only its owner may read, and never over another
-// one unless told so. A file half written is taken away again.
-func writeNew(name string, data []byte, force bool) error {
-	mode := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if force {
-		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) { // its mode may be too open to keep
-			return err
-		}
-	}
-	f, err := os.OpenFile(name, mode, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return &hinted{fmt.Errorf("write %s: it exists already", name), "add --force to write over it"}
-	}
+// An importResult is the JSON of an import.
+type importResult struct {
+	Result     string   `json:"result"` // checked, imported or undone
+	Home       string   `json:"home"`
+	Connection string   `json:"connection"`
+	Notes      []string `json:"notes"`
+	Changes    []change `json:"changes"`
+	Backup     string   `json:"backup"`
+	Reloaded   *bool    `json:"reloaded,omitempty"`
+}
+
+func (a *app) importArchive(ctx context.Context, name string, o importOrder) error {
+	archive, err := a.readArchive(ctx, name, &o.passphrase)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), os.Remove(name))
+	h, err := a.importHome()
+	if err != nil {
+		return err
+	}
+	notes := a.adapt(archive, h)
+	if err := a.foreign(h, archive, o.replace); err != nil {
+		return err
+	}
+	if err := a.proveArchive(ctx, h, archive, o.offline); err != nil {
+		return err
+	}
+	for _, n := range notes {
+		a.say("%s", n)
+	}
+	result := importResult{Result: "checked", Home: h.Dir(), Connection: archive.Config.Tenant.Connection, Notes: notes, Changes: a.importChanges(h, archive)}
+	if o.dryRun {
+		return a.tellImport(result)
+	}
+	if !o.replace {
+		if err := a.agreeToReplace(h, archive); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err // before anything is changed
+	}
+	result.Result = "imported"
+	if result.Backup, err = h.Replace(archive); err != nil {
+		return err
+	}
+	return a.takeUpImport(ctx, h, result, o)
+}
+
+// importHome opens the home that is to be imported into.
+func (a *app) importHome() (*home.Home, error) {
+	h, err := a.openHome()
+	if err != nil {
+		return nil, err
+	}
+	if c, err := h.Config(); err == nil && c.EnvOnly() {
+		return nil, errors.New("OVERRIDE_CONFIG=false: the configuration comes from the environment, and an imported one would not be read")
+	}
+	return h, nil
+}
+
+// adapt makes an archive suit this machine and this home, and returns all that
+// is to be said of it.
+func (a *app) adapt(archive *home.Archive, h *home.Home) []string {
+	hostname, err := os.Hostname()
+	if err != nil {
+		hostname = "localhost" // only names SERVER_URL, which the operator may set
+	}
+	notes := []string{}
+	if m := archive.Manifest; m != nil {
+		notes = append(notes, fmt.Sprintf("The archive is of the node %s, connector %s, last changed on %s.", visible(m.Instance), visible(m.Version), m.Date.Format(time.DateTime+" MST")))
+	}
+	return append(append(notes, archive.Notes...), archive.Adapt(hostname, h.Dir())...)
+}
+
+// tellImport tells what came of an import.
+func (a *app) tellImport(r importResult) error {
+	if a.json() {
+		return a.print(r)
+	}
+	if r.Result == "checked" {
+		for _, c := range r.Changes {
+			if err := a.text("%s\n", c); err != nil {
+				return err
+			}
+		}
+		if len(r.Changes) == 0 {
+			a.say("no setting would change")
+		}
+	}
+	a.say("%s connection %s in %s", r.Result, r.Connection, r.Home)
+	if r.Backup != "" {
+		a.say("what was there is in %s; take it back with: connector%s import --undo", r.Backup, instanceFlag(a.name))
 	}
 	return nil
 }
 
-// maxArchive is more than any archive of four small files.
-const maxArchive = 16 << 20
-
-func newImportCommand(a *app) *cobra.Command {
-	var offline, dryRun, noRestart bool
-	cmd := &cobra.Command{
-		Use:   "import FILE|-",
-		Short: "Make this home a node of the connector that an archive comes from",
-		Long: `It takes the archives of "connector export" and of the existing connector, both
-layouts. Everything is checked first; then all of it is replaced or nothing,
-and what was there is kept under backups/.`,
-		Example: `  connector import node.zip
-  connector import connector_export_20260301-101500.zip --dry-run`,
-		Args: exactArgs(1, "name the archive, or - for standard input: connector import node.zip"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			archive, err := a.readArchive(args[0])
-			if err != nil {
-				return err
-			}
-			h, err := a.openHome()
-			if err != nil {
-				return err
-			}
-			hostname, err := os.Hostname()
-			if err != nil {
-				hostname = "localhost" // only names SERVER_URL, which the operator may set
-			}
-			notes := append([]string{}, archive.Notes...)
-			notes = append(notes, archive.Adapt(hostname)...)
-			if err := a.proveArchive(cmd.Context(), archive, offline); err != nil {
-				return err
-			}
-			for _, n := range notes {
-				a.say("%s", n)
-			}
-			result := map[string]any{"result": "checked", "home": h.Dir(), "connection": archive.Config.Tenant.Connection, "notes": notes, "backup": ""}
-			if !dryRun {
-				if err := a.agreeToReplace(h, archive); err != nil {
-					return err
-				}
-				backup, err := h.Replace(archive)
-				if err != nil {
-					return err
-				}
-				result["result"], result["backup"] = "imported", backup
-				if !noRestart {
-					result["reloaded"] = a.reloadRunning(cmd.Context(), h)
-				}
-			}
-			if a.json() {
-				return a.print(result)
-			}
-			a.say("%s connection %s in %s", result["result"], archive.Config.Tenant.Connection, h.Dir())
-			return nil
-		},
+// takeUpImport has a running connector take up what is new in its home.
+func (a *app) takeUpImport(ctx context.Context, h *home.Home, r importResult, o importOrder) error {
+	if !o.noRestart {
+		reloaded := a.reloadRunning(ctx, h)
+		r.Reloaded = &reloaded
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the tenant and the directory")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and change nothing")
-	cmd.Flags().BoolVar(&noRestart, "no-restart", false, "do not make a running connector read its home again")
-	return cmd
+	return a.tellImport(r)
 }
 
-func (a *app) readArchive(name string) (*home.Archive, error) {
+// maxArchiveFile is more than any archive of four small files, armored.
+const maxArchiveFile = 16 << 20
+
+func (a *app) readArchive(ctx context.Context, name string, passphrase *secretFlags) (*home.Archive, error) {
 	r := a.input()
 	if name != "-" {
 		f, err := os.Open(name)
@@ -162,12 +183,15 @@ func (a *app) readArchive(name string) (*home.Archive, error) {
 		defer func() { _ = f.Close() }() // it was only read
 		r = f
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxArchive+1))
+	data, err := io.ReadAll(io.LimitReader(r, maxArchiveFile+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if len(data) > maxArchive {
-		return nil, fmt.Errorf("read %s: larger than %d MiB", name, maxArchive>>20)
+	if len(data) > maxArchiveFile {
+		return nil, fmt.Errorf("read %s: larger than %d MiB", name, maxArchiveFile>>20)
+	}
+	if data, err = a.opened(ctx, data, passphrase); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	archive, err := home.ReadArchive(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -178,27 +202,22 @@ func (a *app) readArchive(name string) (*home.Archive, error) {
 
 // proveArchive tries what the archive brings before anything is replaced: the
 // mapper compiles, the tenant knows the ticket, the directory lets it in.
-func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline bool) error {
+func (a *app) proveArchive(ctx context.Context, h *home.Home, archive *home.Archive, offline bool) error {
 	c, err := archive.Config.WithEnv(a.environ)
 	if err != nil {
 		return err
 	}
-	m, err := newMapper(archive.Mapper, "lib/profileMapper.js", c, a.log())
-	if err != nil {
+	if err := a.compile(archive); err != nil {
 		return err
 	}
 	trial := c
 	if offline && trial.Directory.BindPassword == "" && trial.Directory.BindCredentials == "" {
 		trial.Directory.BindPassword = "to come" // a backup of the newer layout has no password; it is set after the import
 	}
-	if err := errors.Join(m.Close(), trial.Validate()); err != nil || offline {
+	if err := trial.Validate(); err != nil || offline {
 		return err
 	}
-	h, err := a.openHome()
-	if err != nil {
-		return err
-	}
-	t, err := homeTransport(h, c.Network, a.environ)
+	t, err := archiveTransport(h, c, archive.CA, a.environ)
 	if err != nil {
 		return err
 	}
@@ -224,23 +243,6 @@ func (a *app) proveArchive(ctx context.Context, archive *home.Archive, offline b
 		return &hinted{err, "mend that, or add --offline to import without asking"}
 	}
 	return nil
-}
-
-// agreeToReplace asks before a configured home is replaced.
-func (a *app) agreeToReplace(h *home.Home, archive *home.Archive) error {
-	c, err := h.Config()
-	if err != nil || c.Tenant.Connection == "" || a.yes {
-		return nil //nolint:nilerr // a broken configuration is what an import may be for; it is kept in the backup
-	}
-	question := fmt.Sprintf("%s serves the connection %s; replace it by %s?", h.Dir(), c.Tenant.Connection, archive.Config.Tenant.Connection)
-	if !a.interactive() {
-		return &hinted{usagef("%s", question), "add --yes to agree"}
-	}
-	yes, err := a.ask().confirm(question, false)
-	if err == nil && !yes {
-		return errors.New("nothing was changed")
-	}
-	return err
 }
 
 // reloadRunning makes the connector that runs on h read its home again, and

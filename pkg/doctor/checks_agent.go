@@ -20,7 +20,7 @@ var agentChecks = []Check{
 		ID: "agent.keys", Title: "The private key belongs to the certificate", Severity: Blocks,
 		Probe:   probeKeys,
 		Remedy:  "Bring back certs/cert.pem and certs/cert.key as a pair, from a backup or an export of another node.",
-		Command: "connector import node.zip",
+		Command: "connector import node.age",
 	},
 	{
 		ID: "agent.certificate", Title: "The agent's certificate is in its time", Severity: Warns,

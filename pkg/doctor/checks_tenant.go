@@ -60,7 +60,7 @@ var tenantChecks = []Check{
 		Needs:   []ID{"agent.keys", "agent.ticket"},
 		Probe:   probeRegistered,
 		Remedy:  "Start the connector again: it registers its certificate; where there are several nodes, bring all of them to one key pair by export and import.",
-		Command: "connector export --file node.zip",
+		Command: "connector export --file node.age",
 	},
 	{
 		ID: "agent.accepted", Title: "The hub accepts the agent", Severity: Blocks, Timeout: 2 * DefaultTimeout,

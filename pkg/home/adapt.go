@@ -4,16 +4,19 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
 
 // Adapt changes what belongs to the machine that the archive came from to suit
-// the one named hostname, and returns a sentence for each change. SERVER_URL is
-// changed only when it is what a connector chooses by itself, http://HOST:PORT;
-// any other is the address of a load balancer, and the same on all nodes. PORT
-// stays.
-func (a *Archive) Adapt(hostname string) []string {
+// the one named hostname, where it is to lie in the home dir, and returns a
+// sentence for each change. SERVER_URL is changed only when it is what a
+// connector chooses by itself, http://HOST:PORT; any other is the address of a
+// load balancer, and the same on all nodes. PORT stays. The authorities that
+// come with the archive are found where they will lie.
+func (a *Archive) Adapt(hostname, dir string) []string {
 	var said []string
 	if old := a.Config.Tenant.ServerURL; hostname != "" && isOwnAddress(old, hostname, a.Config.SignIn.Port) {
 		a.Config.Tenant.ServerURL = "http://" + net.JoinHostPort(hostname, strconv.Itoa(a.Config.SignIn.Port))
@@ -30,7 +33,17 @@ func (a *Archive) Adapt(hostname string) []string {
 			said = append(said, "SECRETS was removed: the store that it named is another machine's.")
 		}
 	}
+	if n, own := &a.Config.Network, filepath.Join(dir, caFolder); a.CA != nil && isOwnCA(n.CAPath) && n.CAPath != own {
+		said = append(said, fmt.Sprintf("SSL_CA_PATH was %s, the first node's own folder, and is now %s.", n.CAPath, own))
+		n.CAPath = own
+	}
 	return said
+}
+
+// isOwnCA reports whether a path is that of a home's folder for the authorities
+// that an install was given, on any system.
+func isOwnCA(name string) bool {
+	return path.Base(strings.ReplaceAll(name, `\`, "/")) == caFolder
 }
 
 // isOwnAddress reports whether address is the one that a connector on another

@@ -33,7 +33,7 @@ func TestAdapt(t *testing.T) {
 		}
 		port := c.SignIn.Port
 		a := &Archive{Config: c}
-		said := a.Adapt("node2")
+		said := a.Adapt("node2", "")
 		if a.Config.Tenant.ServerURL != tt.url || a.Config.SignIn.Port != port || len(said) != tt.said {
 			t.Errorf("%s: %q, port %d, %q", name, a.Config.Tenant.ServerURL, a.Config.SignIn.Port, said)
 		}
@@ -46,13 +46,13 @@ func TestAdapt(t *testing.T) {
 				t.Errorf("%s: %q", name, s)
 			}
 		}
-		if again := a.Adapt("node2"); len(again) > 0 {
+		if again := a.Adapt("node2", ""); len(again) > 0 {
 			t.Errorf("%s: once more: %q", name, again)
 		}
 	}
 	a := &Archive{Config: config.Default()}
 	a.Config.Tenant.ServerURL = "http://node1:4000"
-	if said := a.Adapt(""); len(said) > 0 {
+	if said := a.Adapt("", ""); len(said) > 0 {
 		t.Errorf("without a host name: %q", said)
 	}
 }

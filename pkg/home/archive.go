@@ -17,6 +17,9 @@ type Archive struct {
 	Config config.Config
 	Pair   *keys.Pair
 	Mapper string // the operator's script; "" when there is none
+	CA     []byte // the authorities that the install was given; nil when it has none
+	// Manifest is where it came from; nil when that is not said.
+	Manifest *Manifest
 	// Notes are sentences for the operator: what was in the archive and has
 	// not been taken, and what is missing from it.
 	Notes []string
@@ -32,11 +35,18 @@ type Archive struct {
 // duplicates, or far more than a connector's files when unpacked. Files of
 // other names are passed over, and noted.
 func ReadArchive(r io.ReaderAt, size int64) (*Archive, error) {
-	found, notes, err := unpack(r, size)
+	found, comment, notes, err := unpack(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("read the archive: %w", err)
 	}
 	a := &Archive{Notes: notes, Mapper: string(found[mapperFile])}
+	if a.Manifest, notes, err = readManifest(comment, found); err != nil {
+		return nil, fmt.Errorf("read the archive: %w", err)
+	}
+	a.Notes = append(a.Notes, notes...)
+	if a.Manifest != nil && a.Manifest.Authorities != "" {
+		a.CA = []byte(a.Manifest.Authorities)
+	}
 	if err := a.parse(found); err != nil {
 		return nil, fmt.Errorf("read the archive: %w", err)
 	}
@@ -76,6 +86,9 @@ func (a *Archive) parse(found files) (err error) {
 	}
 	if d.BindMethod == "simple" && d.BindUser != "" && d.BindPassword == "" && d.BindCredentials == "" && !d.Anonymous {
 		a.Notes = append(a.Notes, "The archive does not hold the service account's password; set it after the import.")
+	}
+	if p := a.Config.Network.CAPath; p != "" && (a.CA == nil || !isOwnCA(p)) {
+		a.Notes = append(a.Notes, fmt.Sprintf("SSL_CA_PATH names %q, which is not part of an archive; it must be there on this machine as well.", p))
 	}
 	if name := a.Config.Mapper.File; a.Config.Mapper.Source == "" && name != "" && path.Clean(strings.TrimSuffix(name, ".js")) != "profileMapper" {
 		a.Notes = append(a.Notes, fmt.Sprintf("PROFILE_MAPPER_FILE names %q, which is not part of an archive; copy that file as well.", name))

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -126,9 +127,14 @@ func TestReadArchiveWithKeysInside(t *testing.T) {
 	}
 }
 
-// What each hostile or broken archive gets.
-func TestReadArchiveRefuses(t *testing.T) {
-	f := configured(t)
+// A refusal is a hostile or broken archive, and what it gets.
+type refusal struct {
+	data []byte
+	want string
+}
+
+func refusals(t *testing.T) map[string]refusal {
+	t.Helper()
 	otherCert, otherKey := testPair(t, "b").PEM()
 	zeros := func(n int) string { return strings.Repeat("\x00", n) }
 	config := func(text string) []hostile {
@@ -153,10 +159,9 @@ func TestReadArchiveRefuses(t *testing.T) {
 	flags := func(bits uint16) func(*zip.FileHeader) {
 		return func(h *zip.FileHeader) { h.Flags |= bits }
 	}
-	for name, tt := range map[string]struct {
-		data []byte
-		want string
-	}{
+	return map[string]refusal{
+		"authorities are none":  {commented(t, `{"manifest":1,"authorities":"x"}`), "the certificate authorities: there is no certificate"},
+		"authorities are a key": {commented(t, `{"manifest":1,"authorities":`+strconv.Quote(string(otherKey))+`}`), "the certificate authorities: number 1 is a"},
 		"empty file":            {nil, "it is not a zip file, or is cut short"},
 		"no zip":                {[]byte(strings.Repeat("hello ", 100)), "it is not a zip file"},
 		"cut short":             {zipped(t, good(t)...)[:2000], "it is not a zip file, or is cut short"},
@@ -202,7 +207,19 @@ func TestReadArchiveRefuses(t *testing.T) {
 		"sealed by another":     {zipped(t, config(`{"LDAP_BIND_CREDENTIALS":"`+sealedWith("b")+`"}`)...), "LDAP_BIND_CREDENTIALS and the private key: open a sealed secret: sealed with another key"},
 		"certificate is a name": {zipped(t, config(`{"AUTH_CERT":"cert.pem"}`)...), "AUTH_CERT: "},
 		"not sealed at all":     {zipped(t, config(`{"LDAP_BIND_CREDENTIALS":"Passw0rd!"}`)...), "LDAP_BIND_CREDENTIALS"},
-	} {
+	}
+}
+
+// What each hostile or broken archive gets. The small ones are also a corpus of
+// files, which is written with -update.
+func TestReadArchiveRefuses(t *testing.T) {
+	f := configured(t)
+	_, otherKey := testPair(t, "b").PEM()
+	corpus := map[string]string{".gitattributes": "* -text\n"}
+	for name, tt := range refusals(t) {
+		if len(tt.data) < 64<<10 {
+			corpus[strings.ReplaceAll(strings.ReplaceAll(name, ",", ""), " ", "-")+".zip"] = string(tt.data)
+		}
 		a, err := read(tt.data)
 		if a != nil || err == nil {
 			t.Errorf("%s: accepted", name)
@@ -217,6 +234,33 @@ func TestReadArchiveRefuses(t *testing.T) {
 			}
 		}
 	}
+	if *update {
+		layIn(t, hostileFolder, corpus)
+	}
+	there := filesBelow(t, hostileFolder)
+	for name := range corpus {
+		if _, ok := there[name]; !ok {
+			t.Errorf("%s is not in %s: run go test ./pkg/home -run ReadArchiveRefuses -update", name, hostileFolder)
+		}
+	}
+	for name, data := range there {
+		if _, err := read([]byte(data)); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+const hostileFolder = "../../testdata/hostile"
+
+// commented is a good archive with another comment.
+func commented(t testing.TB, comment string) []byte {
+	t.Helper()
+	f := configured(t)
+	data, err := pack(comment, file{configFile, []byte(f[configFile])}, file{keyFile, []byte(f[keyFile])}, file{certFile, []byte(f[certFile])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // noise does not shrink; text shrinks to about a tenth.
@@ -247,6 +291,7 @@ func FuzzReadArchive(f *testing.F) {
 	f.Add(zipped(f, plain(hostile{name: "../x"})...))
 	f.Add(zipped(f, hostile{name: "data/config.json", text: "{}"}))
 	f.Add(zipped(f))
+	f.Add(commented(f, `{"manifest":1,"version":"1","files":{"config.json":"x"}}`))
 	f.Add([]byte("PK\x05\x06"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := read(data)
@@ -262,6 +307,6 @@ func FuzzReadArchive(f *testing.F) {
 		if _, err := a.Config.Encode(); err != nil {
 			t.Fatal(err)
 		}
-		a.Adapt("node2")
+		a.Adapt("node2", "")
 	})
 }

@@ -18,12 +18,13 @@ import (
 // and certs/cert.pem, which the existing connector can import too. It holds the
 // private key in the clear. Nothing is written unless all of it is good: the
 // configuration parses, key and certificate belong together, and the sealed
-// password opens. The same files give the same bytes.
+// password opens. The same files give the same bytes. A manifest is the zip's
+// comment, unless from is empty.
 //
 // The configuration is the file as it lies there, without what c has from the
 // environment. In env-only mode it is made of all that c has.
-func (h *Home) Export(w io.Writer, c config.Config) error {
-	archive, err := h.archive(c)
+func (h *Home) Export(w io.Writer, c config.Config, from Origin) error {
+	archive, err := h.archive(c, from)
 	if err != nil {
 		return fmt.Errorf("export %s: %w", h.dir, err)
 	}
@@ -33,7 +34,7 @@ func (h *Home) Export(w io.Writer, c config.Config) error {
 	return nil
 }
 
-func (h *Home) archive(c config.Config) ([]byte, error) {
+func (h *Home) archive(c config.Config, from Origin) ([]byte, error) {
 	pair, err := h.Keys(c)
 	if err != nil {
 		return nil, err
@@ -75,12 +76,12 @@ func (h *Home) archive(c config.Config) ([]byte, error) {
 		script = string(file)
 	}
 	cert, key := pair.PEM()
-	return pack(
-		file{configFile, data},
-		file{mapperFile, []byte(script)},
-		file{keyFile, key},
-		file{certFile, cert},
-	)
+	exported := []file{{configFile, data}, {mapperFile, []byte(script)}, {keyFile, key}, {certFile, cert}}
+	about, err := h.manifest(from, exported)
+	if err != nil {
+		return nil, err
+	}
+	return pack(about, exported...)
 }
 
 // exported returns config.json as it lies there. Two things change it. A password
@@ -118,7 +119,7 @@ func (h *Home) unbind(c *config.Config, pair *keys.Pair) error {
 		if err != nil {
 			return err
 		}
-		sealed, err := pair.Seal(password)
+		sealed, err := pair.SealAlike(password)
 		if err != nil {
 			return fmt.Errorf("seal the service account's password: %w", err)
 		}
@@ -137,7 +138,7 @@ func written(c config.Config, pair *keys.Pair) (config.Config, error) {
 	f.Mapper.Source, f.Mapper.File = "", ""
 	f.Agent.Secrets = config.InFile // the other node's machine may have no such store
 	if password := string(f.Directory.BindPassword); password != "" {
-		sealed, err := pair.Seal(password)
+		sealed, err := pair.SealAlike(password)
 		if err != nil {
 			return config.Config{}, fmt.Errorf("LDAP_BIND_PASSWORD: %w", err)
 		}
@@ -153,9 +154,12 @@ type file struct {
 
 // pack makes a zip of the files that have something in them. Its times are
 // fixed, so that equal files make equal bytes.
-func pack(files ...file) ([]byte, error) {
+func pack(comment string, files ...file) ([]byte, error) {
 	var buf bytes.Buffer
 	z := zip.NewWriter(&buf)
+	if err := z.SetComment(comment); err != nil {
+		return nil, err
+	}
 	for _, f := range files {
 		if len(f.data) == 0 {
 			continue

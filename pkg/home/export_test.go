@@ -33,7 +33,7 @@ func exported(t *testing.T, h *Home) (names []string, files map[string]string) {
 		t.Fatal(err)
 	}
 	var buf bytes.Buffer
-	if err := h.Export(&buf, c); err != nil {
+	if err := h.Export(&buf, c, Origin{}); err != nil {
 		t.Fatal(err)
 	}
 	z, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
@@ -71,7 +71,7 @@ func TestExport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var one, two bytes.Buffer
-	if err := errors.Join(h.Export(&one, c), h.Export(&two, c)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
+	if err := errors.Join(h.Export(&one, c, Origin{}), h.Export(&two, c, Origin{})); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Errorf("two exports differ, %v", err)
 	}
 	a, err := ReadArchive(bytes.NewReader(one.Bytes()), int64(one.Len()))
@@ -177,7 +177,7 @@ func TestExportRefuses(t *testing.T) {
 			c = config.Default()
 		}
 		var buf bytes.Buffer
-		err = h.Export(&buf, c)
+		err = h.Export(&buf, c, Origin{})
 		if err == nil || !strings.HasPrefix(err.Error(), "export "+h.Dir()+": ") || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -186,7 +186,7 @@ func TestExportRefuses(t *testing.T) {
 		}
 	}
 	full := lay(t, configured(t))
-	if err := full.Export(brokenWriter{}, config.Default()); !errors.Is(err, io.ErrShortWrite) || !strings.Contains(err.Error(), "write the archive") {
+	if err := full.Export(brokenWriter{}, config.Default(), Origin{}); !errors.Is(err, io.ErrShortWrite) || !strings.Contains(err.Error(), "write the archive") {
 		t.Error(err)
 	}
 }

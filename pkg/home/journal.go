@@ -74,7 +74,7 @@ func readJournal(root *os.Root) (*journal, error) {
 		return nil, fmt.Errorf("%s is damaged: %w", journalFile, err)
 	}
 	for _, e := range j.Files {
-		if !slices.Contains(replaceable, e.Name) {
+		if !slices.Contains(replaceable, e.Name) && e.Name != caBundle {
 			return nil, fmt.Errorf("%s is damaged: it names the file %q", journalFile, e.Name)
 		}
 	}

@@ -75,7 +75,7 @@ func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
 func TestLegacyData(t *testing.T) {
 	cert, key := testPair(t, "a").PEM()
 	export := func(files ...file) string {
-		data, err := pack(files...)
+		data, err := pack("", files...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +181,7 @@ func TestLegacyArchives(t *testing.T) {
 			t.Errorf("%s: the configuration is not byte for byte, %v", path, err)
 		}
 		h := open(t, filepath.Join(t.TempDir(), "node2"))
-		if said := a.Adapt("node2"); len(said) != 2 {
+		if said := a.Adapt("node2", ""); len(said) != 2 {
 			t.Errorf("%s: %q", path, said)
 		}
 		if _, err := h.Replace(a); err != nil {
@@ -220,7 +220,7 @@ func TestExportRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	var again strings.Builder
-	if err := h.Export(&again, config.Default()); err != nil {
+	if err := h.Export(&again, config.Default(), Origin{}); err != nil {
 		t.Fatal(err)
 	}
 	original, err := os.ReadFile(legacyExport)

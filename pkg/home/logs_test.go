@@ -121,7 +121,7 @@ func TestExportLeavesLogsOut(t *testing.T) {
 	place(t, h, olderLogFile, "who logged in")
 	c, err := h.Config()
 	var b bytes.Buffer
-	if err = errors.Join(err, h.Export(&b, c)); err != nil {
+	if err = errors.Join(err, h.Export(&b, c, Origin{})); err != nil {
 		t.Fatal(err)
 	}
 	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))

@@ -35,7 +35,10 @@ func (h *Home) Replace(a *Archive) (backup string, err error) {
 	if a.Mapper != "" {
 		f[mapperFile] = []byte(a.Mapper)
 	}
-	return h.replace(f)
+	if a.CA != nil {
+		f[caBundle] = a.CA
+	}
+	return h.replaceAs(byImport, f)
 }
 
 // ReplaceKeys puts a key pair and the text of config.json, which goes with it,
@@ -54,7 +57,10 @@ func (h *Home) ReplaceKeys(p *keys.Pair, config []byte) (backup string, err erro
 // ready in a folder beside, with copies of the old ones; the journal that is
 // then written in one rename is the point of no return; the rest are renames
 // that can be repeated by whoever finds the journal.
-func (h *Home) replace(f files) (backup string, err error) {
+func (h *Home) replace(f files) (backup string, err error) { return h.replaceAs("", f) }
+
+// replaceAs does so for a reason, which UndoImport finds again; "" is none.
+func (h *Home) replaceAs(reason string, f files) (backup string, err error) {
 	for name, data := range f {
 		if len(data) > maxFile { // else it could not be read again
 			return "", fmt.Errorf("write %s: it is larger than %d MiB", h.Path(name), maxFile>>20)
@@ -68,7 +74,7 @@ func (h *Home) replace(f files) (backup string, err error) {
 		if maps.EqualFunc(old, f, func(a, b []byte) bool { return bytes.Equal(a, b) && (a == nil) == (b == nil) }) {
 			return h.tightenFiles(root, f)
 		}
-		j, err := h.stage(root, old, f)
+		j, err := h.stage(root, reason, old, f)
 		if err != nil {
 			discard(root)
 			return fmt.Errorf("lay files ready in %s: %w", h.Path(stageFolder), cause(err))
@@ -119,7 +125,7 @@ func (h *Home) tightenFiles(root *os.Root, f files) error {
 
 // stage lays the new files and copies of the old ones ready and writes the
 // journal.
-func (h *Home) stage(root *os.Root, old, f files) (*journal, error) {
+func (h *Home) stage(root *os.Root, reason string, old, f files) (*journal, error) {
 	discard(root) // what an interrupted one left before its journal was written
 	j := &journal{}
 	for _, name := range slices.Sorted(maps.Keys(f)) {
@@ -138,6 +144,11 @@ func (h *Home) stage(root *os.Root, old, f files) (*journal, error) {
 			}
 		}
 		j.Files = append(j.Files, e)
+	}
+	if reason != "" && j.Backup != "" {
+		if err := writeAbout(root, reason, old, f); err != nil {
+			return nil, err
+		}
 	}
 	return j, j.write(root)
 }

@@ -50,12 +50,18 @@ func TestReplace(t *testing.T) {
 	for name := range configured(t) {
 		want["backups/20250301-120000/"+name] = before[name]
 	}
+	about := "backups/20250301-120000/" + aboutFile
 	for range 2 { // the second time nothing changes, and nothing is kept
 		backup, err := h.Replace(a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, filesBelow(t, h.Dir())); diff != "" {
+		got := filesBelow(t, h.Dir())
+		if !strings.Contains(got[about], `"reason":"import"`) {
+			t.Errorf("%s: %q", about, got[about])
+		}
+		delete(got, about)
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatal(diff)
 		}
 		if old := h.Path("backups", "20250301-120000"); backup != old && backup != "" {
@@ -144,7 +150,7 @@ func TestReplaceGoesBackFromTheEnd(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		j, err := h.stage(root, old, after)
+		j, err := h.stage(root, "", old, after)
 		if err != nil {
 			return err
 		}
@@ -179,7 +185,7 @@ func TestReplaceStoppedAnywhere(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			j, err := h.stage(root, old, f)
+			j, err := h.stage(root, "", old, f)
 			if err != nil {
 				return err
 			}

@@ -10,8 +10,13 @@ import (
 	"slices"
 )
 
-// caFolder holds the certificate authorities that an install was given.
-const caFolder = "ca"
+// caFolder holds the certificate authorities that an install was given, in the
+// file InstalledCA; others in it are an operator's own.
+const (
+	caFolder    = "ca"
+	InstalledCA = "installed.pem"
+	caBundle    = caFolder + "/" + InstalledCA
+)
 
 // SaveCA keeps a file of certificate authorities under ca/.
 func (h *Home) SaveCA(name string, pem []byte) error {

@@ -23,41 +23,42 @@ const (
 	freeRatio = 64 << 10
 )
 
-// unpack returns a connector's files from a zip, by their name in a home, and
-// notes about the others. Every entry is checked before any is read.
-func unpack(r io.ReaderAt, size int64) (files, []string, error) {
+// unpack returns a connector's files from a zip, by their name in a home, the
+// zip's comment, and notes about other files. Every entry is checked before any
+// is read.
+func unpack(r io.ReaderAt, size int64) (found files, comment string, notes []string, err error) {
+	none := func(err error) (files, string, []string, error) { return nil, "", nil, err }
 	if size > maxArchive {
-		return nil, nil, fmt.Errorf("it is larger than %d MiB", maxArchive>>20)
+		return none(fmt.Errorf("it is larger than %d MiB", maxArchive>>20))
 	}
 	z, err := zip.NewReader(r, size)
 	if errors.Is(err, zip.ErrFormat) {
-		return nil, nil, errors.New("it is not a zip file, or is cut short")
+		return none(errors.New("it is not a zip file, or is cut short"))
 	}
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are checked below, and more strictly
-		return nil, nil, err
+		return none(err)
 	}
 	if len(z.File) > maxEntries {
-		return nil, nil, fmt.Errorf("it has %d entries, and may have %d", len(z.File), maxEntries)
+		return none(fmt.Errorf("it has %d entries, and may have %d", len(z.File), maxEntries))
 	}
 	entries, names, err := check(z.File)
 	if err != nil {
-		return nil, nil, err
+		return none(err)
 	}
 	chosen, rest, err := choose(names)
 	if err != nil {
-		return nil, nil, err
+		return none(err)
 	}
-	found := files{}
+	found = files{}
 	for file, name := range chosen {
 		if found[file], err = readEntry(entries[name]); err != nil {
-			return nil, nil, fmt.Errorf("entry %.60q: %w", name, err)
+			return none(fmt.Errorf("entry %.60q: %w", name, err))
 		}
 	}
-	var notes []string
 	for _, name := range rest {
 		notes = append(notes, fmt.Sprintf("%.60q is not a file of a connector and was passed over.", name))
 	}
-	return found, notes, nil
+	return found, z.Comment, notes, nil
 }
 
 // check refuses an archive with any entry that no connector would have made.

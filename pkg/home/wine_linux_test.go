@@ -26,7 +26,7 @@ func TestWine(t *testing.T) {
 	}
 	const dir = `C:\src\pkg\home`
 	w.Copy(program, dir+`\home.exe`)
-	for _, name := range []string{"../keys/testdata", "../../testdata/legacy"} { // which its tests read
+	for _, name := range []string{"../keys/testdata", "../../testdata/legacy", "../../testdata/hostile"} { // which its tests read
 		w.CopyTree(name, filepath.ToSlash(filepath.Join("/src/pkg/home", name)))
 	}
 	out := w.RunIn(dir, dir+`\home.exe`, "-test.v", "-test.skip="+notUnderWine)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/keys"
 	"ad-ldap-connector/pkg/tenant"
 )
@@ -46,7 +47,7 @@ type Options struct {
 
 // CAName is the file under the home's ca/ that an install keeps its extra
 // authorities in. They count besides those of SSL_CA_PATH, wherever that leads.
-const CAName = "installed.pem"
+const CAName = home.InstalledCA
 
 // namesCA reports whether SSL_CA_PATH is to name the folder of CAName: not when
 // an operator has one. This program does without; the existing connector, to

@@ -37,6 +37,24 @@ const (
 // UTF-8 without control characters and at most 4 KiB; of another one Open
 // could not tell that it was decrypted well.
 func (p *Pair) Seal(plaintext string) (string, error) {
+	salt, iv := make([]byte, saltSize), make([]byte, aes.BlockSize)
+	// rand.Read is documented never to return an error.
+	_, _ = rand.Read(salt)
+	_, _ = rand.Read(iv)
+	return p.seal(plaintext, salt, iv)
+}
+
+// SealAlike seals like Seal, but the same secret alike each time: for what must
+// not differ without a reason. Two equal texts tell that their secrets are.
+func (p *Pair) SealAlike(plaintext string) (string, error) {
+	random, err := p.derive("seal alike", plaintext, saltSize+aes.BlockSize)
+	if err != nil {
+		return "", fmt.Errorf("seal a secret: %w", err)
+	}
+	return p.seal(plaintext, random[:saltSize], random[saltSize:])
+}
+
+func (p *Pair) seal(plaintext string, salt, iv []byte) (string, error) {
 	if p == nil || len(p.keyPEM) == 0 {
 		return "", errors.New("seal a secret: the key pair has no PEM text")
 	}
@@ -46,10 +64,6 @@ func (p *Pair) Seal(plaintext string) (string, error) {
 	if !isText(plaintext) {
 		return "", errors.New("seal a secret: it is not UTF-8 text, or holds control characters such as a line end")
 	}
-	salt, iv := make([]byte, saltSize), make([]byte, aes.BlockSize)
-	// rand.Read is documented never to return an error.
-	_, _ = rand.Read(salt)
-	_, _ = rand.Read(iv)
 	return seal(p.keyPEM, plaintext, salt, iv)
 }
 
