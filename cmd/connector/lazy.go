@@ -64,6 +64,23 @@ func (l *lazy[T]) peek() (v T, ok bool) {
 	return l.v, l.there
 }
 
+// settled reports whether the value has come, or has been given up.
+func (l *lazy[T]) settled() bool {
+	select {
+	case <-l.waiting():
+		return true
+	default:
+		return false
+	}
+}
+
+// failed reports why there is no value, or nil.
+func (l *lazy[T]) failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
 // Close closes the value, if there is one.
 func (l *lazy[T]) Close() error {
 	l.mu.Lock()

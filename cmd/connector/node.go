@@ -38,6 +38,8 @@ type node struct {
 	offset      atomic.Int64 // the tenant's clock minus ours, once it is worth correcting
 	skew        skewSaid     // of the clock's part alone
 	identity    instance
+	listeners   *listeners
+	leads       chan struct{} // closed when it is the one that is asked: of two, the later one
 
 	// For /metrics; nil until they are known.
 	hub             atomic.Pointer[hub.Client]
@@ -81,7 +83,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	for _, note := range t.Notes {
 		log.Info(note)
 	}
-	n := &node{home: h, config: c, transport: t, log: log, stats: counts}
+	n := &node{home: h, config: c, transport: t, log: log, stats: counts, listeners: newListeners(), leads: make(chan struct{})}
 	if n.identity, err = loadInstance(h); err != nil {
 		return nil, err
 	}
@@ -190,6 +192,13 @@ func (r *relay) watch(ok bool, detail string) {
 	defer r.mu.Unlock()
 	r.watched, r.ok, r.detail = true, ok, detail
 	r.say()
+}
+
+// heard reports whether the watch has said anything yet.
+func (r *relay) heard() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.watched
 }
 
 func (r *relay) groupsFailed(why string) {

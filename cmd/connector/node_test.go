@@ -156,7 +156,9 @@ func TestConsoleWithoutStateFile(t *testing.T) {
 	if err := os.MkdirAll(h.Path("state", "run.json", "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{home: h, config: config.Default(), agent: agent.New(nil), stats: new(stats)}
+	n := &node{home: h, config: config.Default(), agent: agent.New(nil), stats: new(stats), listeners: newListeners(), leads: make(chan struct{})}
+	defer n.listeners.close()
+	close(n.leads)
 	n.config.Agent.ConsoleAddr = "127.0.0.1:0"
 	ctx, stop := context.WithCancel(t.Context())
 	said := reports{came: make(chan string, 10)}

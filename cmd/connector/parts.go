@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/config"
-	"ad-ldap-connector/pkg/console"
 	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/install"
 	"ad-ldap-connector/pkg/tenant"
@@ -303,34 +300,4 @@ func (n *node) watchCertificate(ctx context.Context, report func(agent.State, st
 		case <-time.After(pause):
 		}
 	}
-}
-
-// serveConsole listens on CONSOLE_ADDR. A port that is taken degrades this
-// part and stops nothing else.
-func (n *node) serveConsole(ctx context.Context, report func(agent.State, string)) error {
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", n.config.Agent.ConsoleAddr)
-	if err != nil {
-		return fmt.Errorf("listen on CONSOLE_ADDR: %w", err)
-	}
-	addr := ln.Addr().String()
-	// Where "connector status" asks. A full disk is no reason to be silent to
-	// all others.
-	unsaved := n.home.SaveState("run", running{Console: addr, PID: pid(), Started: time.Now().UTC()})
-	s := &http.Server{
-		Handler: console.Handler(console.Options{
-			Health: n.agent.Health, Status: func() any { return n.status() }, Metrics: n.metricsHandler(),
-		}),
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
-	}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // the answers are small; nothing worth draining
-	defer stop()
-	if unsaved == nil {
-		report(agent.OK, "http://"+addr)
-	} else {
-		report(agent.Degraded, fmt.Sprintf("http://%s serves, but connector status may not find it: %v", addr, unsaved))
-	}
-	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
-	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/profile"
 	"ad-ldap-connector/pkg/service"
 )
@@ -27,11 +25,12 @@ func newRunCommand(a *app) *cobra.Command {
 		Use:   "run",
 		Short: "Run the connector in the foreground: what the service runs",
 		Long: `It serves the hub until it is stopped. SIGTERM and Ctrl-C let logins in hand
-finish and end with 0; SIGHUP reads the configuration and the mapper again. A
-home that holds only a ticket and the directory's settings is provisioned
-first. Logs go to stderr, with -o json one object a line, and as lines of text
-to logs/connector.log in the home, unless OVERRIDE_CONFIG=false leaves no file
-to be written there. A service logs to systemd's journal or the Event Log of
+finish and end with 0; SIGHUP reads the configuration and the mapper again: no
+login is lost, for what is new serves before what was there ends. A home that
+holds only a ticket and the directory's settings is provisioned first. Logs go
+to stderr, with -o json one object a line, and as lines of text to
+logs/connector.log in the home, unless OVERRIDE_CONFIG=false leaves no file to
+be written there. A service logs to systemd's journal or the Event Log of
 Windows in the place of stderr: connector help logging.`,
 		Example: "  connector run --home /opt/auth0/ad-ldap",
 		Args:    noArgs,
@@ -88,78 +87,16 @@ func (a *app) runHome(ctx context.Context, manager *service.Notifier, l *runLog)
 	if err := h.Create(); err != nil { // env-only mode may start with no folder at all
 		return err
 	}
+	s := newSuccession(h, a.environ, manager) // whoever sees the lock may send a signal
 	unlock, err := h.Lock()
 	if err != nil {
 		return err
 	}
 	l.openFile(h)
 	go l.follow(ctx, h)
-	return errors.Join(serve(ctx, h, a.environ, l, manager), unlock())
-}
-
-// serve runs nodes, one after the other as the configuration is reloaded, until
-// ctx ends. Only a configuration that cannot work at the start ends it.
-func serve(ctx context.Context, h *home.Home, environ []string, l *runLog, manager *service.Notifier) error {
-	log := l.log
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	counts := &stats{seen: hub.NewSeen(), logs: l}
-	defer counts.close()
-	n, err := newNode(h, environ, log, counts)
-	if err != nil {
-		return err
-	}
-	log.Info("connector starts", "version", thisBuild().Version, "home", h.Dir(), "instance", n.identity.ID)
-	var current atomic.Pointer[node]
-	current.Store(n)
-	p := &pulse{ask: func() { current.Load().touch() }, within: pulseWithin}
-	go manager.Watch(ctx, p.well, func(err error) { log.Error("the connector hangs", "err", err) })
-	begun := false
-	for {
-		running, stop := context.WithCancel(ctx)
-		done := make(chan error, 1)
-		go func() { done <- n.run(running) }()
-		if !begun {
-			// It has begun, and is ready in that sense: the network, the tenant and
-			// the directory may come later.
-			if begun, err = true, manager.Ready(); err != nil {
-				log.Warn("the service manager was not told", "err", err)
-			}
-		}
-		next := n.waitForReload(ctx, hangup, environ, counts)
-		stop()
-		if err := <-done; err != nil {
-			log.Warn("stop", "err", err)
-		}
-		if next == nil {
-			log.Info("connector stopped")
-			return nil
-		}
-		log.Info("configuration reloaded")
-		n = next
-		current.Store(n)
-	}
-}
-
-// waitForReload returns the node of a reloaded configuration, or nil when ctx
-// has ended. A configuration that cannot work is refused, and the running one
-// stays.
-func (n *node) waitForReload(ctx context.Context, hangup <-chan os.Signal, environ []string, counts *stats) *node {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-hangup:
-		}
-		next, err := newNode(n.home, environ, n.log, counts)
-		if err == nil {
-			counts.metrics().reloads.WithLabelValues("done").Inc()
-			return next
-		}
-		counts.metrics().reloads.WithLabelValues("refused").Inc()
-		n.log.Error("reload refused; the running configuration stays", "err", oneLine(err.Error()))
-	}
+	s.log, s.counts.logs = l.log, l
+	defer s.counts.close()
+	return errors.Join(s.run(ctx), unlock())
 }
 
 // An instance names one running connector among those of its connection.

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+)
+
+// greet serves a listener: each connection is told the name, and closed. It
+// returns how to stop, and wait.
+func greet(t *testing.T, ln net.Listener, name string) (stop func()) {
+	t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				if !errors.Is(err, net.ErrClosed) {
+					t.Error(err)
+				}
+				return
+			}
+			_, _ = io.WriteString(conn, name) // whoever listens
+			_ = conn.Close()
+		}
+	}()
+	return func() { _ = ln.Close(); <-ended }
+}
+
+func greeted(t *testing.T, address string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	said, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(said)
+}
+
+// TestListenersOutliveTheirBorrowers: one after the other, with a gap between,
+// and two at a time.
+func TestListenersOutliveTheirBorrowers(t *testing.T) {
+	t.Parallel()
+	l := newListeners()
+	defer l.close()
+	open := func(addr string) net.Listener {
+		t.Helper()
+		ln, err := l.open(context.Background(), "console", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ln
+	}
+	first := open("127.0.0.1:0")
+	address := first.Addr().String()
+	stop := greet(t, first, "first")
+	if got := greeted(t, address); got != "first" {
+		t.Errorf("%q answers", got)
+	}
+	second := open("127.0.0.1:0")
+	if got := second.Addr().String(); got != address {
+		t.Errorf("the same address is %s, then %s", address, got)
+	}
+	stop()
+	waits := make(chan string, 1)
+	go func() { waits <- greeted(t, address) }() // while nobody serves
+	stop = greet(t, second, "second")
+	if got := <-waits; got != "second" {
+		t.Errorf("%q answers", got)
+	}
+	l.settle()
+	if got := greeted(t, address); got != "second" {
+		t.Errorf("%q answers after what is not used was closed", got)
+	}
+	if _, err := l.open(context.Background(), "console", address); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("an address that is taken: %v", err) // it is another spot
+	}
+	other := open("localhost:0")
+	stopOther := greet(t, other, "other")
+	stop()
+	l.settle()
+	if _, err := net.Dial("tcp", address); err == nil {
+		t.Error("the former address still answers")
+	}
+	if got := greeted(t, other.Addr().String()); got != "other" {
+		t.Errorf("%q answers", got)
+	}
+	l.close()
+	if _, err := other.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+	stopOther()
+}
+
+// conns is a listener of the connections that are put into it.
+type conns chan net.Conn
+
+func (c conns) Accept() (net.Conn, error) {
+	if conn, ok := <-c; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+func (c conns) Close() error { close(c); return nil }
+func (conns) Addr() net.Addr { return nil }
+
+// TestAcceptedAtTheEnd: what was accepted before the socket was closed is
+// served all the same.
+func TestAcceptedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	l, source := newListeners(), make(conns)
+	l.adopt(spot{"console", "x"}, source)
+	ln, err := l.open(context.Background(), "console", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	defer func() { _ = ours.Close() }()
+	source <- theirs // it is accepted by now, and nobody has it yet
+	l.close()
+	if conn, err := ln.Accept(); err != nil || conn != theirs {
+		t.Errorf("%v, %v", conn, err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Error(err)
+	}
+}
