@@ -37,6 +37,8 @@ func (c *Cloud) handler() http.Handler {
 	mux.HandleFunc("POST /api/requests/{command}", c.serveRequest)
 	mux.HandleFunc("GET /{$}", c.servePage)
 	mux.HandleFunc("POST /login", c.serveLogin)
+	mux.HandleFunc("GET /login/browser", c.serveSignIn)
+	mux.HandleFunc("POST /login/callback", c.serveCallback)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		answerError(w, http.StatusNotFound, errors.New("no such page, or not with this method"))
 	})
@@ -44,6 +46,7 @@ func (c *Cloud) handler() http.Handler {
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		answerError(w, http.StatusForbidden, errors.New("refused: another site's page asked for this"))
 	}))
+	guard.AddInsecureBypassPattern("POST /login/callback") // the connector's page posts there; the wctx says whether it was sent for
 	site := guard.Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !c.enter() {

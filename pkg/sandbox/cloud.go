@@ -93,7 +93,8 @@ type Cloud struct {
 	links       []*cloudLink
 	asks        uint64 // counts turns, for round robin
 	arrivals    int
-	owed        map[string]*cloudLink // by name of the answer, who was asked; see Unanswered
+	pending     map[string]pendingSignIn // by what stands for them
+	owed        map[string]*cloudLink    // by name of the answer, who was asked; see Unanswered
 	changed     chan struct{}
 }
 

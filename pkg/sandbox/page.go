@@ -45,6 +45,7 @@ type pageData struct {
 	Script      template.JS
 	Agents      []agentJSON
 	Connections []string
+	SignIns     []string // connections whose users sign in through the browser
 	Username    string
 	Connection  string
 	Outcome     *pageOutcome // nil before a login was tried
@@ -138,6 +139,7 @@ func (c *Cloud) showPage(w http.ResponseWriter, status int, data pageData) {
 	for _, cc := range c.list() {
 		data.Connections = append(data.Connections, cc.Name)
 	}
+	data.SignIns = c.signInConnections()
 	var page bytes.Buffer
 	if err := pageTemplate.Execute(&page, data); err != nil {
 		c.log.Error("page not written", "err", err)
