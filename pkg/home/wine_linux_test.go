@@ -29,7 +29,7 @@ func TestWine(t *testing.T) {
 	for _, name := range []string{"../keys/testdata", "../../testdata/legacy", "../../testdata/hostile"} { // which its tests read
 		w.CopyTree(name, filepath.ToSlash(filepath.Join("/src/pkg/home", name)))
 	}
-	out := w.RunIn(dir, dir+`\home.exe`, "-test.v", "-test.skip="+notUnderWine)
+	out := w.RunTests(dir, dir+`\home.exe`, "-test.skip="+notUnderWine)
 	if !strings.Contains(out, "--- PASS: TestReplaceStoppedAnywhere ") || strings.Count(out, "\n--- PASS: Test") < 40 {
 		t.Error(out)
 	}

@@ -36,7 +36,7 @@ func TestWine(t *testing.T) {
 	w.Copy(buildWindows(t), agentThere)
 	w.CopyTree("testdata", windowsThere+`\testdata`)
 	w.Setenv(inMachine, "1")
-	out := w.RunIn(windowsThere, agentThere, "-test.v")
+	out := w.RunTests(windowsThere, agentThere)
 	for _, test := range []string{"TestConformance/system", "TestRegisteredAs", "TestForeign", "TestEvents", "TestEnds", "TestText"} {
 		if !strings.Contains(out, "--- PASS: "+test+" ") {
 			t.Errorf("%s did not pass:\n%s", test, out)

@@ -20,7 +20,7 @@ trap 'rm -f "$out"' EXIT
 code=0
 # Most tests wait for servers: more of them at once than there are processors.
 # shellcheck disable=SC2086 # several words
-go test $race -parallel 5 -timeout 35m -v "$@" ./... >"$out" 2>&1 || code=$?
+go test $race -parallel 5 -timeout 35m -v "$@" ./... ./testdata/lab >"$out" 2>&1 || code=$?
 if [ "$code" != 0 ]; then
 	grep -avE '^(=== |\s*--- (PASS|SKIP))' "$out" || true
 else

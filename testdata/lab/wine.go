@@ -115,12 +115,6 @@ func (p *Program) CloseStdin() {
 	Eventually(p.t, "a program to end with its standard input", p.p.ended)
 }
 
-// RunIn is Run, in a folder.
-func (w *Windows) RunIn(dir, program string, args ...string) string {
-	w.m.t.Helper()
-	return strings.ReplaceAll(w.Shell(`cd "$1" && shift && exec wine "$@"`, append([]string{w.Path(dir), program}, args...)...), "\r\n", "\n")
-}
-
 // Shell runs a script of the machine's that is below Windows, with arguments.
 func (w *Windows) Shell(script string, args ...string) string {
 	w.m.t.Helper()
