@@ -25,7 +25,7 @@ func newConfigCommand(a *app) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigShow(a), newConfigGet(a), newConfigSet(a), newConfigUnset(a), newConfigValidate(a), newConfigSchema(a))
+	cmd.AddCommand(newConfigShow(a), newConfigGet(a), newConfigSet(a), newConfigUnset(a), newConfigValidate(a), newConfigSchema(a), newConfigSecret(a))
 	return cmd
 }
 
@@ -138,7 +138,7 @@ func newConfigSet(a *app) *cobra.Command {
 		Long:    "A VALUE of - is read from standard input, so that a secret need not be an argument.",
 		Example: "  connector config set GROUPS_CACHE_SECONDS 300\n  connector config set LDAP_BIND_PASSWORD - < password.txt",
 		Args:    exactArgs(2, "name a key and its value: connector config set LDAP_URL ldaps://dc1.corp.example"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			key, value := args[0], args[1]
 			if value == "-" {
 				from := secretFlags{name: "value", stdin: true}
@@ -147,6 +147,9 @@ func newConfigSet(a *app) *cobra.Command {
 					return err
 				}
 				value = text
+			}
+			if key == "SECRETS" {
+				return a.changeStore(cmd.Context(), value)
 			}
 			return a.changeConfig(key, func(c *config.Config) error { return c.Set(key, value) })
 		},
@@ -158,7 +161,10 @@ func newConfigUnset(a *app) *cobra.Command {
 		Use: "unset KEY", Short: "Take one key out of config.json",
 		Example: "  connector config unset LDAP_BASE_GROUPS",
 		Args:    exactArgs(1, "name one key: connector config unset LDAP_BASE_GROUPS"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] == "SECRETS" {
+				return a.changeStore(cmd.Context(), config.InFile)
+			}
 			return a.changeConfig(args[0], func(c *config.Config) error { return c.Unset(args[0]) })
 		},
 	}
@@ -171,7 +177,10 @@ func (a *app) changeConfig(key string, change func(*config.Config) error) error 
 		return err
 	}
 	if c.EnvOnly() {
-		return errors.New("OVERRIDE_CONFIG=false: the configuration comes from the environment, and config.json is not used")
+		return errEnvOnly
+	}
+	if (key == bindPasswordKey || key == sealedKey) && c.Agent.Secrets != config.InFile {
+		return &hinted{usagef("SECRETS is %s: config.json is not to have the password", c.Agent.Secrets), "connector config secret set " + bindPasswordKey}
 	}
 	if err := change(&c); err != nil {
 		return &usageError{err}

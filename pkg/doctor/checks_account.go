@@ -14,7 +14,7 @@ var contentChecks = []Check{
 		Needs:   []ID{"directory.reach", "tls.directory"},
 		Probe:   probeBind,
 		Remedy:  "Check the service account: its name, its password, and that it is neither locked nor expired.",
-		Command: "connector config set LDAP_BIND_PASSWORD - < password.txt",
+		Command: "connector config secret set LDAP_BIND_PASSWORD --value-file password.txt",
 	},
 	{
 		ID: "directory.search", Title: "The base DN is there", Severity: Blocks,
@@ -62,7 +62,7 @@ var accountChecks = []Check{
 		Needs:   []ID{"directory.bind"},
 		Probe:   probeAccountPassword,
 		Remedy:  "Set a new password for the service account, there and here.",
-		Command: "connector config set LDAP_BIND_PASSWORD - < password.txt",
+		Command: "connector config secret set LDAP_BIND_PASSWORD --value-file password.txt",
 	},
 }
 

@@ -34,7 +34,7 @@ var agentChecks = []Check{
 		Needs:   []ID{"config.valid", "agent.keys"},
 		Probe:   probeCredentials,
 		Remedy:  "Set the service account's password anew; the start of the connector seals it.",
-		Command: "connector config set LDAP_BIND_PASSWORD - < password.txt",
+		Command: "connector config secret set LDAP_BIND_PASSWORD --value-file password.txt",
 	},
 	{
 		ID: "agent.connection", Title: "This home serves the connection of the ticket", Severity: Blocks,

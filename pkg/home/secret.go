@@ -111,10 +111,13 @@ func (h *Home) KeepBindPassword(c config.Config, store, password string, ready f
 	if err := h.StoreSecret(store, BindSecret, password); err != nil {
 		return err
 	}
-	err := ready()
-	if err == nil {
-		err = h.SaveConfig(c)
+	if err := ready(); err != nil {
+		if former != store { // nothing reads it there
+			err = errors.Join(err, h.RemoveSecret(store, BindSecret))
+		}
+		return err
 	}
+	err := h.SaveConfig(c)
 	if err == nil && former != store && former != config.InFile {
 		return h.RemoveSecret(former, BindSecret)
 	}
