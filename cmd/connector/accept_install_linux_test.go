@@ -21,11 +21,13 @@ const installedHome = "/opt/auth0/ad-ldap"
 func TestAcceptInstall(t *testing.T) {
 	t.Parallel()
 	s := bootServer(t)
+	s.Run("systemd-creds", "setup") // the host's key, which stays
 	for _, step := range []struct {
 		name string
 		test func(*testing.T, *server)
 	}{
 		{"life", installedLife},
+		{"stored", storedThere},
 		{"steps", spoiledSteps},
 		{"guided", guidedThere},
 		{"second", secondInstance},

@@ -20,6 +20,7 @@ func spoiledSteps(t *testing.T, s *server) {
 		t.Fatalf("the plan is %q", steps)
 	}
 	s.Run("rm", ticket)
+	steps = slices.Insert(steps, slices.Index(steps, "write-config"), "keep-password") // only with a store
 	told := slices.Index(steps, "register-agent")
 	before := s.Look()
 	for i, step := range steps {
@@ -58,6 +59,9 @@ func spoilOne(t *testing.T, s *server, step, how string, kept bool) {
 		s.Run("ufw", "--force", "enable")
 		defer s.Run("ufw", "--force", "disable")
 		kind, more = []string{`"kerberos":true`}, []string{"--skip", "kerberos,signin"}
+	}
+	if step == "keep-password" {
+		more = []string{"--secrets", "systemd"}
 	}
 	ticket := s.newTicket(name, kind...)
 	command := s.install(spoiledThere, ticket, append(more, "-o", "json")...)
