@@ -17,9 +17,6 @@ import (
 	"strconv"
 	"strings"
 
-	pkcs12 "software.sslmate.com/src/go-pkcs12"
-
-	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/doctor"
 	"ad-ldap-connector/pkg/kerberos"
 	"ad-ldap-connector/pkg/tenant"
@@ -32,16 +29,16 @@ func (a *app) signInEnv(t *target) doctor.SignIn {
 		return doctor.SignIn{}
 	}
 	s := doctor.SignIn{
-		Certificates: func() ([]*x509.Certificate, error) { return openPFX(c.SignIn) },
-		Keytab:       a.keytab,
+		Certificates: func() ([]*x509.Certificate, error) { return t.servedChain() },
+		Keytab:       func() (doctor.Keytab, error) { return a.keytab(t) },
 	}
 	if t.transport != nil {
 		s.Roots = t.transport.TLS.RootCAs
 		s.Visit = t.visitSignIn
 		s.Ours = func(ctx context.Context) bool {
-			scheme, host := "https", hostname(c.Tenant.ServerURL)
-			if c.Tenant.Kerberos {
-				scheme = "http"
+			scheme, host := "http", hostname(c.Tenant.ServerURL)
+			if c.SignInTLS() {
+				scheme = "https"
 			}
 			answer, err := t.askSignIn(ctx, scheme+"://"+net.JoinHostPort("127.0.0.1", strconv.Itoa(c.SignIn.Port)), host)
 			return err == nil && answer.Ours
@@ -53,9 +50,15 @@ func (a *app) signInEnv(t *target) doctor.SignIn {
 	return s
 }
 
-// keytab reads the keytab of this machine's services.
-func (a *app) keytab() (doctor.Keytab, error) {
+// keytab reads the keytab of this machine's services, or the connector's own.
+func (a *app) keytab(t *target) (doctor.Keytab, error) {
 	path, err := kerberos.KeytabPath(a.env)
+	if own := t.config.SignIn.Keytab; own != "" {
+		path, err = own, nil
+		if t.transport != nil {
+			path = t.transport.inHome(own)
+		}
+	}
 	if err != nil {
 		return doctor.Keytab{}, err
 	}
@@ -95,21 +98,18 @@ func (t *target) holders(ctx context.Context, spn string) ([]doctor.Holder, erro
 	return holders, nil
 }
 
-// openPFX opens the certificate for browsers: the server's own first, then
+// servedChain opens the certificate for browsers: the server's own first, then
 // those that came along with it.
-func openPFX(c config.SignIn) ([]*x509.Certificate, error) {
-	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(string(c.PFX)), ""))
+func (t *target) servedChain() ([]*x509.Certificate, error) {
+	at := t.transport
+	if at == nil {
+		at = &transport{} // relative paths begin where this command runs
+	}
+	c, err := at.openCertificate(t.config.SignIn)
 	if err != nil {
-		return nil, errors.New("SSL_PFX is not base64")
+		return nil, err
 	}
-	_, own, others, err := pkcs12.DecodeChain(data, string(c.PFXPassword))
-	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return nil, &hinted{errors.New("open SSL_PFX: the password is another one than SSL_KEY_PASSWORD"), "set SSL_KEY_PASSWORD to the password that the PKCS#12 file was made with"}
-	case err != nil:
-		return nil, fmt.Errorf("open SSL_PFX: %w", err)
-	}
-	return append([]*x509.Certificate{own}, others...), nil
+	return certificatesOf(c)
 }
 
 // metadataPath is where a connector's sign-in tells what it is.
@@ -147,7 +147,7 @@ func (t *target) askSignIn(ctx context.Context, base, name string) (doctor.Answe
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		if own, pfxErr := openPFX(t.config.SignIn); pfxErr == nil && shown != nil && shown.Equal(own[0]) {
+		if own, pfxErr := t.servedChain(); pfxErr == nil && shown != nil && shown.Equal(own[0]) {
 			return doctor.Answer{Guarded: true}, nil // it wants a certificate, which only users have
 		}
 		return doctor.Answer{}, signInFault(base, err)

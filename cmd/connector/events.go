@@ -84,6 +84,7 @@ var events = []event{
 	{514, "a sign-in was not tried: too many are under way"},
 
 	{520, "the keytab cannot be read again, the one before is used"},
+	{521, "the certificate of PORT cannot be read again, the one before is used"},
 }
 
 // eventID is the id of a record's kind.

@@ -106,13 +106,11 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 		}
 		served <- server.Serve(limited)
 	}()
-	report(ways.state, fmt.Sprintf("%s listens on %s: %s", s.tenant.ServerURL, ln.Addr(), ways.detail))
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve sign-in: %w", err)
-	case <-ctx.Done():
-	case <-n.signInChanged:
-		n.log.Info("sign-in begins anew, with other settings or keys", "part", "signin")
+	if err := n.watchBrowsers(ctx, served, func() {
+		state, detail := ways.health()
+		report(state, fmt.Sprintf("%s listens on %s: %s", s.tenant.ServerURL, ln.Addr(), detail))
+	}); err != nil {
+		return err
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.Agent.Drain)
 	defer cancel()
@@ -121,6 +119,30 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 	}
 	<-served
 	return nil
+}
+
+// waysEvery is how often the ways in are looked at: a keytab may come, and a
+// certificate end.
+const waysEvery = 30 * time.Second
+
+// watchBrowsers says how the ways in fare until ctx ends or the settings
+// change. An error is the server's.
+func (n *node) watchBrowsers(ctx context.Context, served <-chan error, say func()) error {
+	again := time.NewTicker(waysEvery)
+	defer again.Stop()
+	for {
+		say()
+		select {
+		case err := <-served:
+			return fmt.Errorf("serve sign-in: %w", err)
+		case <-ctx.Done():
+			return nil
+		case <-n.signInChanged:
+			n.log.Info("sign-in begins anew, with other settings or keys", "part", "signin")
+			return nil
+		case <-again.C:
+		}
+	}
 }
 
 // signInHandler wires the endpoints.

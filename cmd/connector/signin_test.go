@@ -50,7 +50,7 @@ func signInNode(t *testing.T, change func(*config.Config)) (n *node, said *repor
 	}
 	log, said = &transcript{}, &reports{}
 	n = &node{
-		config: c, log: slog.New(slog.NewTextHandler(log, nil)), stats: &stats{},
+		config: c, log: slog.New(slog.NewTextHandler(log, nil)), stats: &stats{}, transport: &transport{dir: t.TempDir()},
 		signInChanged: make(chan struct{}, 1), signInGuard: newSignInGuard(c.SignIn),
 		users: &identity.Authenticator{Directory: everybody{}, Mapper: everybody{}, Policy: identity.Policy{OmitGroups: true}},
 	}
@@ -81,7 +81,7 @@ func awaitSignIn(t *testing.T, said *reports) string {
 	var port []string
 	lab.Eventually(t, "sign-in to listen", func() bool {
 		port = listensOn.FindStringSubmatch(said.String())
-		return port != nil && strings.HasPrefix(said.String(), string(agent.OK))
+		return port != nil && !strings.HasPrefix(said.String(), string(agent.Down))
 	})
 	return "http://127.0.0.1:" + port[1]
 }
@@ -216,7 +216,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	defer func() { _ = taken.Close() }() // it was only in the way
 	c := config.Default()
 	c.SignIn.Port = taken.Addr().(*net.TCPAddr).Port
-	n := &node{config: c, log: slog.New(slog.DiscardHandler), stats: &stats{}, signInGuard: newSignInGuard(c.SignIn)}
+	n := &node{config: c, log: slog.New(slog.DiscardHandler), stats: &stats{}, transport: &transport{}, signInGuard: newSignInGuard(c.SignIn)}
 	n.setSignIn(signInTenant(true), newPair(t))
 	if err := n.serveSignIn(t.Context(), new(reports).report); err == nil || !strings.Contains(err.Error(), "listen on PORT") {
 		t.Errorf("err = %v", err)

@@ -36,9 +36,9 @@ func probeKeytab(ctx context.Context, e *Env) Outcome {
 	switch {
 	case !e.Config.Tenant.Kerberos:
 		return Skip(noKerberos)
-	case e.OS == "windows":
+	case e.OS == "windows" && e.Config.SignIn.Keytab == "":
 		return Skip("on Windows the account that the service runs as has the key, and no keytab")
-	case e.Config.SignIn.KerberosFrontend:
+	case e.Config.SignIn.KerberosFrontend && e.Config.SignIn.Keytab == "":
 		return Skip("the web server in front has the keytab (WITH_KERBEROS_PROXY_FRONTEND)")
 	case e.SignIn.Keytab == nil:
 		return Skip(noHome)

@@ -12,14 +12,16 @@ import (
 
 func probePFX(_ context.Context, e *Env) Outcome {
 	switch {
-	case !e.Config.Tenant.ClientCertificates:
-		return Skip(noCertificates)
-	case e.Config.Tenant.Kerberos:
-		return Skip("with Kerberos the sign-in listens without TLS, and SSL_PFX is not used")
+	case !e.signIn():
+		return Skip(noSignIn)
+	case !e.Config.SignInTLS() && !e.Config.Tenant.ClientCertificates:
+		return Skip("the sign-in listens without TLS: neither TLS_CERT nor SSL_PFX is used")
+	case !e.Config.SignInTLS() && e.Config.SignIn.CertHeader != "":
+		return Skip("the proxy in front ends TLS, and passes certificates on (CLIENT_CERT_HEADER)")
 	case e.SignIn.Certificates == nil:
 		return Skip(noHome)
-	case e.Config.SignIn.PFX == "":
-		return Outcome{Status: Failed, Observed: "none", Required: "a certificate", Detail: "SSL_PFX is not set: without it no browser can be asked for a user's certificate"}
+	case !e.Config.SignInTLS():
+		return Outcome{Status: Failed, Observed: "none", Required: "a certificate", Detail: "neither TLS_CERT nor SSL_PFX is set for this: without TLS no browser can be asked for a user's certificate"}
 	}
 	all, err := e.SignIn.Certificates()
 	if err != nil {
@@ -29,7 +31,7 @@ func probePFX(_ context.Context, e *Env) Outcome {
 	o := Outcome{Observed: nameOf(own) + ", valid until " + own.NotAfter.UTC().Format(time.DateOnly)}
 	if fault := e.outOfTime(all); fault != "" {
 		o.Status, o.Required, o.Detail = Failed, fmt.Sprintf("%d days before the end", int(certificateWarns.Hours()/24)), fault
-		o.Remedy = "Have the certificate renewed, and put the new one into SSL_PFX."
+		o.Remedy = "Have the certificate renewed, and put the new one where TLS_CERT names it, or into SSL_PFX."
 		return o
 	}
 	if host := e.signInHost(); host != "" {
@@ -67,7 +69,7 @@ func (e *Env) chained(all []*x509.Certificate, o Outcome) Outcome {
 		return o
 	}
 	o.Status, o.Required = Failed, "all certificates up to the authority"
-	o.Detail = fmt.Sprintf("the chain of SSL_PFX ends at %s: its issuer %s is not among it, and not trusted here (%v)", nameOf(last), last.Issuer, err)
+	o.Detail = fmt.Sprintf("the chain of the certificate ends at %s: its issuer %s is not among it, and not trusted here (%v)", nameOf(last), last.Issuer, err)
 	return o
 }
 
@@ -112,8 +114,6 @@ func probeUserCAs(_ context.Context, e *Env) Outcome {
 	switch {
 	case !e.Config.Tenant.ClientCertificates:
 		return Skip(noCertificates)
-	case e.Config.Tenant.Kerberos:
-		return Skip("with Kerberos the sign-in listens without TLS, and CA_CERT is not used")
 	case len(texts) == 0:
 		return Outcome{Status: Failed, Observed: "none", Required: "an authority", Detail: "CA_CERT is not set: no user's certificate would be believed"}
 	}

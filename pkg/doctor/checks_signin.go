@@ -48,7 +48,7 @@ var signinChecks = []Check{
 	{
 		ID: "signin.certificate", Title: "The certificate for browsers is whole, in time and in our name", Severity: Warns,
 		Probe:  probePFX,
-		Remedy: "Put a PKCS#12 file with the certificate, its key and all certificates between it and its authority into SSL_PFX, as base64, and its password into SSL_KEY_PASSWORD.",
+		Remedy: "Have TLS_CERT name a PEM or PKCS#12 file with the certificate and all between it and its authority, or put such a PKCS#12 file into SSL_PFX, as base64; the password of either into SSL_KEY_PASSWORD.",
 	},
 	{
 		ID: "signin.ca", Title: "The authorities of users' certificates are in their time", Severity: Warns,
@@ -234,7 +234,7 @@ func probeVisit(ctx context.Context, e *Env) Outcome {
 	case a.Ours:
 		return Pass(to + " shows the agent's certificate")
 	case a.Guarded:
-		return Pass(to + " shows the certificate of SSL_PFX, and asks for a user's")
+		return Pass(to + " shows the sign-in's certificate, and asks for a user's")
 	case a.Other:
 		o.Observed, o.Detail = "another connection's", to+" is answered by a connector with another key pair"
 		o.Remedy = "Have SERVER_URL lead to the nodes of this connection alone; they share one key pair, by export and import."

@@ -71,6 +71,7 @@ func TestKerberosChecks(t *testing.T) {
 		{"well", "kerberos.keytab", kerberised(), Passed, "version 3, aes256-cts-hmac-sha1-96, aes128-cts-hmac-sha1-96"},
 		{"off", "kerberos.keytab", well(), Skipped, "Kerberos is off"},
 		{"Windows", "kerberos.keytab", kerberised(func(e *Env) { e.OS = "windows" }), Skipped, "no keytab"},
+		{"Windows, with one", "kerberos.keytab", kerberised(func(e *Env) { e.OS, e.Config.SignIn.Keytab = "windows", "http.keytab" }), Passed, "version 3"},
 		{"in front", "kerberos.keytab", kerberised(func(e *Env) { e.Config.SignIn.KerberosFrontend = true }), Skipped, "in front"},
 		{"no URL", "kerberos.keytab", kerberised(url("")), Skipped, "SERVER_URL"},
 		{"none", "kerberos.keytab", kerberised(keytab(Keytab{}, fs.ErrNotExist)), Failed, "does not exist"},
@@ -233,7 +234,10 @@ func TestCertificateChecks(t *testing.T) {
 		}
 	}
 	cas := func(texts ...string) func(*Env) { return func(e *Env) { e.Config.SignIn.CACerts = texts } }
-	both := func(e Env) Env { e.Config.Tenant.Kerberos = true; return e }
+	both := func(e Env) Env {
+		e.Config.Tenant.Kerberos, e.Config.Tenant.ServerURL = true, "https://login.corp.example:4000"
+		return e
+	}
 	none := x509.NewCertPool()
 	try(t, []trial{
 		{"whole", "signin.certificate", on(pfx(trusting, own, middle)), Passed, "login.corp.example, valid until 2027-03-01, with 1 certificate"},
@@ -244,9 +248,12 @@ func TestCertificateChecks(t *testing.T) {
 		{"ends soon", "signin.certificate", on(pfx(trusting, old, middle)), Failed, "login.corp.example ends in 7 days"},
 		{"another name", "signin.certificate", on(pfx(trusting, middle.issue(t, "other.example", nil), middle)), Failed, "other.example"},
 		{"closed", "signin.certificate", on(closed), Failed, "Set SSL_KEY_PASSWORD"},
-		{"none", "signin.certificate", on(func(e *Env) { e.SignIn.Certificates = func() ([]*x509.Certificate, error) { return nil, nil } }), Failed, "SSL_PFX is not set"},
-		{"off", "signin.certificate", kerberised(), Skipped, "off at the tenant"},
-		{"both", "signin.certificate", both(on(pfx(trusting, own))), Skipped, "without TLS"},
+		{"none", "signin.certificate", on(func(e *Env) { e.SignIn.Certificates = func() ([]*x509.Certificate, error) { return nil, nil } }), Failed, "neither TLS_CERT nor SSL_PFX is set"},
+		{"off", "signin.certificate", kerberised(func(e *Env) { e.Config.Tenant.Kerberos = false }), Skipped, "off at the tenant"},
+		{"Kerberos alone", "signin.certificate", kerberised(), Skipped, "without TLS"},
+		{"Kerberos over TLS", "signin.certificate", kerberised(pfx(trusting, own, middle), func(e *Env) { e.Config.SignIn.TLSCert = "login.pem" }), Passed, "login.corp.example"},
+		{"both", "signin.certificate", both(on(pfx(trusting, own, middle))), Passed, "login.corp.example"},
+		{"behind a balancer", "signin.certificate", on(func(e *Env) { e.Config.SignIn.CertHeader = "x-cert" }), Skipped, "the proxy in front ends TLS"},
 
 		{"two", "signin.ca", on(cas(root.pem()+middle.pem(), end(noon.AddDate(1, 0, 0)).pem())), Passed, "Root, Middle, Users"},
 		{"none", "signin.ca", on(), Failed, "CA_CERT is not set"},
@@ -257,7 +264,7 @@ func TestCertificateChecks(t *testing.T) {
 		{"a key", "signin.ca", on(cas("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")), Failed, "only certificates belong there"},
 		{"damaged", "signin.ca", on(cas("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")), Failed, "entry 1: read a certificate"},
 		{"off", "signin.ca", kerberised(), Skipped, "off at the tenant"},
-		{"both", "signin.ca", both(on()), Skipped, "without TLS"},
+		{"both", "signin.ca", both(on(cas(root.pem()))), Passed, "Root"},
 	})
 }
 

@@ -148,14 +148,22 @@ func offer(h http.Header) (token string, offered bool, err error) {
 
 // principal names the user of a proof, if this is the place for them.
 func (a *Acceptor) principal(p proof) (identity.Principal, error) {
-	if why := noUser(p.name); why != "" {
-		return identity.Principal{}, deny(WrongName, "%.80q %s", p.name, why)
+	if err := CheckName(p.name); err != nil {
+		return identity.Principal{}, err
 	}
 	place, ok := a.o.Realms.place(p.realm, p.own)
 	if !ok {
 		return identity.Principal{}, deny(WrongRealm, "%.80q is none of KERBEROS_REALMS", p.realm)
 	}
 	return identity.Principal{Name: p.name, Realm: p.realm, Place: place}, nil
+}
+
+// CheckName returns a *Denial for a name that can be no user's.
+func CheckName(name string) error {
+	if why := noUser(name); why != "" {
+		return deny(WrongName, "%.80q %s", name, why)
+	}
+	return nil
 }
 
 // noUser says why a name is no user's, or "". What sAMAccountName cannot hold
