@@ -29,6 +29,7 @@ func TestAcceptInstall(t *testing.T) {
 		{"life", installedLife},
 		{"stored", storedThere},
 		{"steps", spoiledSteps},
+		{"imported", importedThere},
 		{"guided", guidedThere},
 		{"second", secondInstance},
 		{"refused", refusedInstalls},

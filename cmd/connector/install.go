@@ -33,6 +33,9 @@ each step is an event, one object a line.
 containers. --name NAME installs another connector beside the first, with a
 home, a service and an account of its own.
 
+--import makes another node of a connector, from the archive of its "connector
+export": no ticket is asked for (connector help nodes).
+
 Where the Node connector runs, it takes over from it in the same folder, and can
 give that back: connector help migrate.
 
@@ -42,6 +45,7 @@ check-directory.`,
 		Example: `  sudo connector install
   sudo connector install --ticket-file ticket.txt --ldap-url ldaps://dc1.corp.example \
     --ldap-bind-user svc@corp.example --ldap-bind-password-file password.txt
+  sudo connector install --import node.age
   sudo connector install --dry-run
   connector install --no-service --ticket-file ticket.txt --skip network.hub \
     --waive "host.memory=grows in May@2026-05-31"`,

@@ -30,8 +30,15 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	}
 	a.sayFound(h, o.found)
 	c, err := o.found.configure(h)
+	if err != nil && o.archive == "" {
+		return none, err
+	}
+	node, err := a.importedNode(ctx, h, o)
 	if err != nil {
 		return none, err
+	}
+	if node != nil {
+		c = node.Config
 	}
 	if c.EnvOnly() {
 		return none, errors.New("OVERRIDE_CONFIG=false: the configuration comes from the environment; there is nothing to install, start \"connector run\"")
@@ -39,7 +46,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	if err := errors.Join(o.settings(&c), a.proxyAnswer(o, &c)); err != nil {
 		return none, err
 	}
-	w := wizard{app: a, answers: o, home: h, config: &c, guided: a.asks(o), untried: g.excuses(steppers["check-directory"]), refused: map[attempt]bool{}}
+	w := wizard{app: a, answers: o, home: h, config: &c, node: node, guided: a.asks(o) && node == nil, untried: g.excuses(steppers["check-directory"]), refused: map[attempt]bool{}}
 	if err := w.complete(ctx); err != nil {
 		return none, err
 	}
@@ -65,7 +72,7 @@ func (a *app) prepare(ctx context.Context, o *installAnswers, g *gate) (install.
 	g.home, g.transport, g.ticket, g.caPath = h, w.transport, w.ticket, c.Network.CAPath
 	return install.Options{
 		Provisioner: *p, Ticket: w.ticket, Config: c, Directory: a.checkDirectory(w.transport), Gate: g.check,
-		CA: w.authorities, Mapper: profile.Default, Replace: o.replace, Service: s, Former: o.found.options(),
+		CA: w.authorities, Mapper: profile.Default, Replace: o.replace, Service: s, Former: o.found.options(), Import: node,
 		Note: func(text string) { a.say("warning: %s", text) },
 	}, nil
 }

@@ -31,6 +31,8 @@ type installAnswers struct {
 	account                 string
 	dryRun                  bool
 	nonInteractive, replace bool
+	archive                 string // of the node that the home is to become a copy of
+	passphrase              secretFlags
 	gate                    gateFlags
 	found                   *adoption // the Node connector, once it has been looked for; nil: there is none
 }
@@ -61,6 +63,8 @@ func (o *installAnswers) add(f *pflag.FlagSet) {
 	f.StringVar(&o.account, "user", "", "account that the service runs under, by its `name` (default: one of its own)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")
+	f.StringVar(&o.archive, "import", "", "`file` of \"connector export\": become a node of that connector")
+	o.passphrase.addFile(f, "passphrase", "the passphrase of the archive")
 	o.gate.add(f)
 	f.BoolVar(&o.replace, "replace", false, "point an installed connector at another connection")
 }
@@ -71,7 +75,7 @@ func (o *installAnswers) check(cmd *cobra.Command) error {
 		oneOf(cmd, "ldap-bind-password-file", "ldap-bind-password-stdin"),
 		oneOf(cmd, "ticket-stdin", "ldap-bind-password-stdin"),
 		oneOf(cmd, "anonymous", "ldap-bind-user"), oneOf(cmd, "anonymous", "ldap-bind-method"),
-		oneOf(cmd, "no-service", "no-start"), oneOf(cmd, "no-service", "user"))
+		oneOf(cmd, "no-service", "no-start"), oneOf(cmd, "no-service", "user"), o.checkImport(cmd))
 }
 
 // settings lays the flags over a configuration, as far as they need nobody to

@@ -76,7 +76,7 @@ type importResult struct {
 }
 
 func (a *app) importArchive(ctx context.Context, name string, o importOrder) error {
-	archive, err := a.readArchive(ctx, name, &o.passphrase)
+	archive, err := a.readArchive(ctx, name, &o.passphrase, a.interactive())
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (a *app) takeUpImport(ctx context.Context, h *home.Home, r importResult, o 
 // maxArchiveFile is more than any archive of four small files, armored.
 const maxArchiveFile = 16 << 20
 
-func (a *app) readArchive(ctx context.Context, name string, passphrase *secretFlags) (*home.Archive, error) {
+func (a *app) readArchive(ctx context.Context, name string, passphrase *secretFlags, ask bool) (*home.Archive, error) {
 	r := a.input()
 	if name != "-" {
 		f, err := os.Open(name)
@@ -190,7 +190,7 @@ func (a *app) readArchive(ctx context.Context, name string, passphrase *secretFl
 	if len(data) > maxArchiveFile {
 		return nil, fmt.Errorf("read %s: larger than %d MiB", name, maxArchiveFile>>20)
 	}
-	if data, err = a.opened(ctx, data, passphrase); err != nil {
+	if data, err = a.opened(ctx, data, passphrase, ask); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	archive, err := home.ReadArchive(bytes.NewReader(data), int64(len(data)))

@@ -99,7 +99,7 @@ func (a *app) export(o exportOrder) error {
 		a.say("wrote %s: it holds the private key unencrypted", o.file)
 		return nil
 	}
-	a.say("wrote %s: it opens with the passphrase alone; on the next node: connector import FILE", o.file)
+	a.say("wrote %s: it opens with the passphrase alone; on the next node: connector install --import FILE", o.file)
 	return nil
 }
 
@@ -180,14 +180,14 @@ func (a *app) typedTwice() (string, error) {
 
 // opened returns the plain archive in data. A passphrase that was typed may be
 // typed again.
-func (a *app) opened(ctx context.Context, data []byte, s *secretFlags) ([]byte, error) {
+func (a *app) opened(ctx context.Context, data []byte, s *secretFlags, ask bool) ([]byte, error) {
 	if !home.IsEncrypted(data) {
 		if s.given() {
 			a.say("the archive is not encrypted; the passphrase was not needed")
 		}
 		return data, nil
 	}
-	if !s.given() && !a.interactive() {
+	if !s.given() && !ask {
 		return nil, &hinted{usagef("the archive is encrypted, and there is no terminal to ask for the passphrase"), "give --passphrase-file"}
 	}
 	if s.given() {

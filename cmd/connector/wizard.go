@@ -24,9 +24,10 @@ type wizard struct {
 	answers *installAnswers
 	home    *home.Home
 	config  *config.Config
-	guided  bool // there is somebody to ask
-	asked   bool // and something was
-	untried bool // the directory is not to be asked whether the answers work
+	guided  bool          // there is somebody to ask
+	asked   bool          // and something was
+	node    *home.Archive // the home becomes a copy of it; nil: of none
+	untried bool          // the directory is not to be asked whether the answers work
 	missing []string
 
 	ticket      tenant.Ticket
@@ -81,8 +82,14 @@ func (w *wizard) trust() (err error) {
 	if err != nil {
 		return err
 	}
+	if w.node != nil && w.node.CA != nil {
+		kept = w.node.CA
+	}
 	if w.authorities, err = readAuthorities(kept, w.answers.caFiles); err != nil {
 		return err
+	}
+	if w.authorities == nil && w.node != nil {
+		w.authorities = w.node.CA
 	}
 	if w.authorities != nil {
 		kept = w.authorities

@@ -43,6 +43,10 @@ type Options struct {
 	Service *Service
 	// Former is the Node connector in the home; nil: there is none.
 	Former *Former
+	// Import is the node that the home becomes a copy of, whose configuration is
+	// Config; nil: there is none. Its key pair is in the archive too, and so
+	// nothing of it has to stay when the plan is undone.
+	Import *home.Archive
 }
 
 // CAName is the file under the home's ca/ that an install keeps its extra

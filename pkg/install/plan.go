@@ -53,7 +53,7 @@ func New(o Options) Plan {
 		plan = append(plan, Step{Name: "check", Says: "Check this machine and the network", Check: true,
 			Do: func(ctx context.Context) error { return o.Gate(ctx, w.c) }})
 	}
-	home := slices.Concat(Plan{w.createHome(), w.keepCA(), w.generateKeys(), w.writeMapper()}, w.keepPassword(), Plan{w.writeConfig()})
+	home := slices.Concat(Plan{w.createHome()}, w.importNode(), Plan{w.keepCA(), w.generateKeys(), w.writeMapper()}, w.keepPassword(), Plan{w.writeConfig()})
 	tell := Plan{w.registerAgent(), {Name: "record-registration", Says: "Record the tenant's signing key",
 		Done: func(context.Context) (bool, error) { return o.same(w.c) },
 		Do:   func(context.Context) error { return o.Home.SaveConfig(w.c) }}}
@@ -185,7 +185,8 @@ func (w *work) registerAgent() Step {
 			if note != "" {
 				w.note(note)
 			}
-			w.known = err == nil || sent.Load() && !w.refused(ctx, err, w.pair)
+			// A pair of an archive is not lost with this home.
+			w.known = w.Import == nil && (err == nil || sent.Load() && !w.refused(ctx, err, w.pair))
 			var answer *tenant.Error
 			if errors.As(err, &answer) && answer.Cause == tenant.CauseStatus && len(w.conn.Thumbprints) > 0 &&
 				!slices.Contains(w.conn.Thumbprints, w.pair.Thumbprint()) {
