@@ -34,6 +34,7 @@ type soakSeries struct {
 	unit   float64 // of metric in what name says
 	share  float64 // how much of its mean it may grow in an hour
 	least  float64 // or by how much, whatever its mean is
+	floor  bool    // what counts is the least of it in a while: each login has some, for a moment
 	at     []float64
 	value  []float64
 }
@@ -57,8 +58,8 @@ func soak(ctx context.Context, _ *app, g *drillGround, d drill, inFlight int) (r
 	defer load.end()
 	all := []*soakSeries{
 		{metric: "process_resident_memory_bytes", name: "MiB resident", unit: 1 << 20, share: 0.05, least: 2},
-		{metric: "go_goroutines", name: "goroutines", unit: 1, share: 0.05, least: 2},
-		{metric: "process_open_fds", name: "descriptors", unit: 1, share: 0.05, least: 1},
+		{metric: "go_goroutines", name: "goroutines", unit: 1, share: 0.05, least: 2, floor: true},
+		{metric: "process_open_fds", name: "descriptors", unit: 1, share: 0.05, least: 1, floor: true},
 	}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -142,10 +143,24 @@ func sample(ctx context.Context, console string, at time.Duration, all []*soakSe
 // slope is more than it may be, by twice its uncertainty.
 func (s *soakSeries) verdict() (text string, grows bool) {
 	from := len(s.at) / settling
-	slope, sigma, mean := trend(s.at[from:], s.value[from:])
+	x, y := s.at[from:], s.value[from:]
+	if s.floor {
+		x, y = floors(x, y)
+	}
+	slope, sigma, mean := trend(x, y)
 	most := max(s.share*mean, s.least)
 	text = fmt.Sprintf("%.1f %s, %+.2f ± %.2f an hour (at most %.1f)", mean, s.name, slope, 2*sigma, most)
 	return text, slope-2*sigma > most
+}
+
+// floors are the lowest points of a series, one of every so many.
+func floors(x, y []float64) (atLow, low []float64) {
+	const together = 20
+	for len(y) >= together {
+		atLow, low = append(atLow, x[together/2]), append(low, slices.Min(y[:together]))
+		x, y = x[together:], y[together:]
+	}
+	return atLow, low
 }
 
 // trend lays a line through points by least squares. Neighbours of a series are

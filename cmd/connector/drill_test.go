@@ -203,6 +203,11 @@ func TestTrend(t *testing.T) {
 		if math.Abs(got-slope) > 4*sigma || sigma > 2 || math.Abs(mean-60-slope/4) > 1 {
 			t.Errorf("%+.1f: %+.2f ± %.2f around %.1f", slope, got, sigma, mean)
 		}
+		low := s
+		low.floor = true
+		if text, grows := low.verdict(); grows != (slope > 3) {
+			t.Errorf("%+.1f by its floor: %t, %s", slope, grows, text)
+		}
 		if text, grows := s.verdict(); grows != (slope > 3) || !strings.Contains(text, "things") {
 			t.Errorf("%+.1f: %t, %s", slope, grows, text)
 		}

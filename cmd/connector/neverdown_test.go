@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"ad-ldap-connector/pkg/config"
+	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/identity"
 	"ad-ldap-connector/pkg/sandbox"
 	"ad-ldap-connector/testdata/lab"
@@ -21,7 +23,12 @@ func (groupless) ListGroups(context.Context, int) ([]identity.Group, error) { re
 // serveSandbox runs the hub's part alone against a pretend tenant, until stop.
 func serveSandbox(t *testing.T, cloud *sandbox.Cloud, change func(*config.Config)) (said *reports, stop func()) {
 	t.Helper()
-	h := newTestHome(t)
+	return serveSandboxAt(t, cloud, newTestHome(t), change)
+}
+
+// serveSandboxAt is serveSandbox with a home that may have been used before.
+func serveSandboxAt(t *testing.T, cloud *sandbox.Cloud, h *home.Home, change func(*config.Config)) (said *reports, stop func()) {
+	t.Helper()
 	c := config.Default()
 	c.Tenant.Ticket, c.Network.CAPath = config.Secret(cloud.Ticket()), cloud.CAFile()
 	change(&c)
@@ -37,7 +44,13 @@ func serveSandbox(t *testing.T, cloud *sandbox.Cloud, change func(*config.Config
 	ctx, cancel := context.WithCancel(t.Context())
 	said = new(reports)
 	done := make(chan error, 1)
-	go func() { done <- n.serveHub(ctx, said.report) }()
+	go func() {
+		err := errMoved
+		for errors.Is(err, errMoved) { // as the agent does
+			err = n.serveHub(ctx, said.report)
+		}
+		done <- err
+	}()
 	return said, func() {
 		cancel()
 		if err := <-done; err != nil {

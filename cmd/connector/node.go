@@ -44,6 +44,7 @@ type node struct {
 	// For /metrics; nil until they are known.
 	hub             atomic.Pointer[hub.Client]
 	hubState        atomic.Value                  // a hub.State
+	unasked         atomic.Pointer[string]        // why the tenant did not take the agent in when it was last asked
 	measured        atomic.Pointer[time.Duration] // the clock's offset
 	certificateEnds atomic.Pointer[time.Time]
 

@@ -41,6 +41,10 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		Answered: n.answered, Event: counting(n.stats.metrics().ofHub),
 		State: func(s hub.State, detail string) {
 			n.hubState.Store(s)
+			// The hub knows only that it does not know us; the tenant said why.
+			if why := n.unasked.Load(); s == hub.Rejected && why != nil {
+				detail += "; " + *why
+			}
 			if s != hub.Connecting { // until it is known better, what was said last holds
 				report(hubHealth(s), detail)
 			}
@@ -132,6 +136,11 @@ func (n *node) refresh(ctx context.Context) (install.Result, error) {
 		return install.Result{Config: n.config, Keys: pair}, err
 	}
 	r, err := n.provisioner.Refresh(ctx)
+	n.unasked.Store(nil)
+	if err != nil {
+		why := err.Error()
+		n.unasked.Store(&why)
+	}
 	for _, note := range r.Notes {
 		n.log.Warn(note, "part", "hub")
 	}
@@ -155,8 +164,10 @@ func complete(r install.Result) bool {
 func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result, stale <-chan struct{}, restart context.CancelCauseFunc) {
 	pause := &backoff.ExponentialBackOff{InitialInterval: 5 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 5 * time.Minute}
 	pause.Reset()
+	failed := !fresh
 	for {
 		if fresh {
+			failed = false
 			pause.Reset()
 			select {
 			case <-ctx.Done():
@@ -173,11 +184,14 @@ func (n *node) keepFresh(ctx context.Context, fresh bool, served install.Result,
 		r, err := n.refresh(ctx)
 		if err != nil {
 			n.log.Warn("ask the tenant for its settings", "part", "hub", "err", err)
+			failed = true
 			continue
 		}
 		fresh = true
 		n.setSignIn(r.Config.Tenant, r.Keys)
-		if !sameHub(served, r) {
+		// An agent that could not register, and now did, need not wait until the
+		// hub is tried again, slowly.
+		if !sameHub(served, r) || failed && n.hubState.Load() == hub.Rejected {
 			restart(errMoved)
 			return
 		}

@@ -8,6 +8,11 @@ import (
 	"strings"
 )
 
+// floodAhead is how many frames of a flood may be under way. More would only fill
+// the sockets between, and have the hub's own ping wait behind them for so long
+// that it takes the agent for dead.
+const floodAhead = 5000
+
 // Flood writes so many frames to one agent of a connection as fast as it takes
 // them, beside the requests that go on: commands nobody knows, texts that are no
 // message, tokens that do not verify, and one command again and again, which the
@@ -30,7 +35,11 @@ func (c *Cloud) Flood(ctx context.Context, connection string, frames int) (sent 
 		if ctx.Err() != nil {
 			return sent, ctx.Err()
 		}
-		if err := l.send(kinds[sent%len(kinds)]); err != nil {
+		err := l.send(kinds[sent%len(kinds)])
+		if err == nil && sent%floodAhead == floodAhead-1 {
+			err = l.conn.Ping(ctx)
+		}
+		if err != nil {
 			return sent, fmt.Errorf("flood the agent, with frame %d: %w", sent, err)
 		}
 	}
