@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -227,4 +229,10 @@ func TestServedCertificate(t *testing.T) {
 	if says, err := s.look(); err != nil || !strings.HasPrefix(says, "TLS until ") {
 		t.Errorf("%s, %v", says, err)
 	}
+}
+
+// sumOf is a certificate's fingerprint as OpenSSL prints it.
+func sumOf(der []byte) string {
+	sum := sha256.Sum256(der)
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum), " ", ":")
 }

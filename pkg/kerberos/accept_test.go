@@ -383,6 +383,10 @@ func TestKeytabChanges(t *testing.T) {
 	if _, err := a.Check(); err == nil {
 		t.Error("nobody says that there is no keytab")
 	}
+	w := httptest.NewRecorder()
+	if _, err := a.Accept(w, httptest.NewRequest(http.MethodGet, "/", nil)); !errors.Is(err, ErrNoTicket) || len(w.Header()) > 0 {
+		t.Errorf("a ticket is asked for that nobody can judge: %v", err)
+	}
 	write(t, path, old)
 	if err := ask(old, 3); err != nil {
 		t.Errorf("once it is there: %v", err)

@@ -43,8 +43,9 @@ var (
 	// ErrChallenged says that the browser has offered nothing, and has been
 	// asked to by a WWW-Authenticate.
 	ErrChallenged = errors.New("the browser was asked for a Kerberos service ticket")
-	// ErrNoTicket says that the browser cannot get a service ticket: it offers
-	// NTLM, or something else that proves nothing here.
+	// ErrNoTicket says that there is no use in asking for a service ticket: the
+	// browser offers NTLM, or something else that proves nothing here, or there
+	// are no keys to judge tickets with.
 	ErrNoTicket = errors.New("the browser has no Kerberos service ticket")
 )
 
@@ -103,6 +104,8 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) (identity.Prin
 	switch {
 	case err != nil:
 		return identity.Principal{}, err
+	case !offered && a.blind():
+		return identity.Principal{}, ErrNoTicket
 	case !offered:
 		w.Header().Set("WWW-Authenticate", negotiate)
 		return identity.Principal{}, ErrChallenged
@@ -127,6 +130,13 @@ func (a *Acceptor) Accept(w http.ResponseWriter, r *http.Request) (identity.Prin
 		w.Header().Set("WWW-Authenticate", negotiate+" "+base64.StdEncoding.EncodeToString(p.reply))
 	}
 	return principal, nil
+}
+
+// blind reports whether no service ticket could be judged: then none is asked
+// for. Check says why.
+func (a *Acceptor) blind() bool {
+	_, err := a.prover.check()
+	return err != nil
 }
 
 // offer returns the token of an Authorization, if there is one.

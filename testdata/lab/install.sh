@@ -21,6 +21,7 @@ need ldbadd ldb-tools
 need kinit krb5-user libsasl2-modules-gssapi-mit
 need curl curl
 need openssl openssl
+/usr/bin/python3 -c 'import gssapi' 2>/dev/null || missing="$missing python3-gssapi"
 need krb5kdc krb5-kdc krb5-admin-server
 need dnsmasq dnsmasq-base
 need chronyd chrony

@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"bufio"
 	"context"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -143,6 +146,57 @@ func (k *KDCServer) Cache(keytab, principal, life string) string {
 	path := keytab + ".cache"
 	k.run(kinitPath, "-c", "FILE:"+path, "-l", life, "-k", "-t", keytab, principal)
 	return path
+}
+
+// gssPath is what Debian's python3-gssapi brings.
+const gssPath = "/usr/lib/python3/dist-packages/gssapi/__init__.py"
+
+// initiator begins a context with MIT's library, prints its token, reads the
+// answer and says whether that proves the service.
+const initiator = `
+import base64, sys, gssapi
+from gssapi.raw import ChannelBindings
+name = gssapi.Name(sys.argv[1], gssapi.NameType.hostbased_service)
+bindings = ChannelBindings(application_data=bytes.fromhex(sys.argv[2])) if sys.argv[2] else None
+spnego = gssapi.Mechanism.from_sasl_name("SPNEGO")
+ctx = gssapi.SecurityContext(name=name, usage="initiate", mech=spnego, channel_bindings=bindings,
+    flags=gssapi.RequirementFlag.mutual_authentication)
+print(base64.b64encode(ctx.step()).decode(), flush=True)
+ctx.step(base64.b64decode(sys.stdin.readline()))
+print("complete" if ctx.complete and gssapi.RequirementFlag.mutual_authentication in ctx.actual_flags else "not complete")
+`
+
+// Initiate has MIT's library, with a credential cache, make a token for a
+// service (HTTP@www.lab.test) and judge the answer to it. Binding is the
+// application data of its channel bindings, or nil.
+func (k *KDCServer) Initiate(cache, service string, binding []byte, answer func(token string) string) (said string) {
+	k.t.Helper()
+	need(k.t, "python3-gssapi", gssPath)
+	cmd := exec.CommandContext(k.t.Context(), "/usr/bin/python3", "-c", initiator, service, hex.EncodeToString(binding))
+	cmd.Env = append(k.Env(), "KRB5CCNAME=FILE:"+cache)
+	var errs output
+	cmd.Stderr = &errs
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	lines := bufio.NewReader(out)
+	token, err := lines.ReadString('\n')
+	if err == nil {
+		_, err = io.WriteString(in, answer(strings.TrimSpace(token))+"\n")
+	}
+	said, _ = lines.ReadString('\n') // nothing, when it broke off
+	if waited := cmd.Wait(); err != nil || said == "" {
+		return fmt.Sprint(err, waited, errs.String())
+	}
+	return strings.TrimSpace(said)
 }
 
 // Start starts the KDC, whose clock is off by so much.
