@@ -136,7 +136,7 @@ func TestSignInByCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec // it is looked at below
+	conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{InsecureSkipVerify: true}) // it is looked at below
 	if err != nil {
 		t.Fatal(err)
 	}
