@@ -202,10 +202,18 @@ func (h *windowsHost) service() {
 
 	one := h.sandbox
 	h.newTenant("second")
-	if got := h.install("--name", "second"); got["result"] != "installed" || got["home"] != home+" second" || got["service"] != name+" second" {
+	if got := h.install("--name", "second", "--secrets", "dpapi"); got["result"] != "installed" || got["home"] != home+" second" || got["service"] != name+" second" {
 		h.t.Errorf("%v", got)
 	}
-	h.serves(home + " second")
+	h.serves(home + " second") // the service opens what the administrator's command sealed
+	if out := h.Run(connectorInWindows, "config", "secret", "list", "--name", "second"); !strings.Contains(out, "LDAP_BIND_PASSWORD     dpapi, sealed") {
+		h.t.Errorf("the password is %s", out)
+	}
+	h.Run(connectorInWindows, "search", "users", "alice", "--name", "second")
+	if out := h.Run(connectorInWindows, "config", "set", "SECRETS", "file", "--name", "second"); !strings.Contains(out, "next: restart") {
+		h.t.Errorf("moved under a running service: %s", out)
+	}
+	h.Run(connectorInWindows, "search", "users", "alice", "--name", "second")
 	h.Run(connectorInWindows, "uninstall", "--name", "second", "--purge", "--yes")
 
 	h.sandbox = one

@@ -10,7 +10,7 @@ import (
 
 // bindPasswordKey is the secret that a store may have, and that is tried before
 // it is kept.
-const bindPasswordKey = "LDAP_BIND_PASSWORD"
+const bindPasswordKey = "LDAP_BIND_PASSWORD" //nolint:gosec // its name
 
 // sealedKey is what becomes of it in the file.
 const sealedKey = "LDAP_BIND_CREDENTIALS"

@@ -20,7 +20,7 @@ const (
 	secretsFolder = "secrets"
 
 	// BindSecret is the name of the service account's password in a store.
-	BindSecret = "ldap-bind-password"
+	BindSecret = "ldap-bind-password" //nolint:gosec // its name
 
 	// maxSecret bounds a secret, in octets, as keys.Pair.Seal does: an archive
 	// has to hold it.
