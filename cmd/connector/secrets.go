@@ -35,3 +35,14 @@ func credentials(h *home.Home, c config.Config) []service.Credential {
 	file, encrypted := h.Credential(home.BindSecret)
 	return []service.Credential{{Name: home.BindSecret, File: file, Encrypted: encrypted}}
 }
+
+// leavesStore says, of a home that is to be replaced, that its password is in a
+// store and the next one will not be: an archive has it sealed.
+func leavesStore(h *home.Home) []string {
+	c, err := h.Config()
+	if err != nil || !c.Stored() || c.FromEnv("SECRETS") {
+		return nil
+	}
+	store := c.Agent.Secrets
+	return []string{"SECRETS was " + store + " here; the archive's password is in config.json, until \"connector config set SECRETS " + store + "\" moves it."}
+}

@@ -136,7 +136,9 @@ func (a *app) adapt(archive *home.Archive, h *home.Home) []string {
 	if m := archive.Manifest; m != nil {
 		notes = append(notes, fmt.Sprintf("The archive is of the node %s, connector %s, last changed on %s.", visible(m.Instance), visible(m.Version), m.Date.Format(time.DateTime+" MST")))
 	}
-	return append(append(notes, archive.Notes...), archive.Adapt(hostname, h.Dir())...)
+	notes = append(notes, archive.Notes...)
+	notes = append(notes, archive.Adapt(hostname, h.Dir())...)
+	return append(notes, leavesStore(h)...)
 }
 
 // tellImport tells what came of an import.
