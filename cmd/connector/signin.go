@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -61,6 +60,7 @@ func (n *node) serveSignIn(ctx context.Context, report func(agent.State, string)
 		case s == nil:
 			report(agent.OK, "waits for the tenant's settings")
 		case !s.tenant.Kerberos && !s.tenant.ClientCertificates:
+			n.listeners.settle() // nobody would accept what comes to a port that was served before
 			report(agent.OK, "off at the tenant: neither Kerberos nor certificates")
 		default:
 			if err := n.serveBrowsers(ctx, *s, report); err != nil {
@@ -87,10 +87,11 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 	if err != nil {
 		return err
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", ":"+strconv.Itoa(n.config.SignIn.Port))
+	ln, err := n.listeners.open(ctx, "signin", ":"+strconv.Itoa(n.config.SignIn.Port))
 	if err != nil {
 		return fmt.Errorf("listen on PORT: %w", err)
 	}
+	defer func() { _ = ln.Close() }() // a second time is no error
 	server := &http.Server{
 		Handler: handler, TLSConfig: ways.tls, MaxHeaderBytes: n.config.SignIn.MaxHeaderSize,
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: time.Minute,

@@ -51,7 +51,7 @@ func signInNode(t *testing.T, change func(*config.Config)) (n *node, said *repor
 	log, said = &transcript{}, &reports{}
 	n = &node{
 		config: c, log: slog.New(slog.NewTextHandler(log, nil)), stats: &stats{}, transport: &transport{dir: t.TempDir()},
-		signInChanged: make(chan struct{}, 1), signInGuard: newSignInGuard(c.SignIn),
+		listeners: newListeners(), signInChanged: make(chan struct{}, 1), signInGuard: newSignInGuard(c.SignIn),
 		users: &identity.Authenticator{Directory: everybody{}, Mapper: everybody{}, Policy: identity.Policy{OmitGroups: true}},
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -62,6 +62,7 @@ func signInNode(t *testing.T, change func(*config.Config)) (n *node, said *repor
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+		n.listeners.close()
 	})
 	return n, said, log
 }
@@ -216,7 +217,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	defer func() { _ = taken.Close() }() // it was only in the way
 	c := config.Default()
 	c.SignIn.Port = taken.Addr().(*net.TCPAddr).Port
-	n := &node{config: c, log: slog.New(slog.DiscardHandler), stats: &stats{}, transport: &transport{}, signInGuard: newSignInGuard(c.SignIn)}
+	n := &node{config: c, log: slog.New(slog.DiscardHandler), stats: &stats{}, transport: &transport{}, listeners: newListeners(), signInGuard: newSignInGuard(c.SignIn)}
 	n.setSignIn(signInTenant(true), newPair(t))
 	if err := n.serveSignIn(t.Context(), new(reports).report); err == nil || !strings.Contains(err.Error(), "listen on PORT") {
 		t.Errorf("err = %v", err)
