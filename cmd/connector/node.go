@@ -40,6 +40,7 @@ type node struct {
 	identity    instance
 	listeners   *listeners
 	leads       chan struct{} // closed when it is the one that is asked: of two, the later one
+	relieved    atomic.Bool   // there is another node that serves, so that this one may go
 
 	// For /metrics; nil until they are known.
 	hub             atomic.Pointer[hub.Client]
@@ -108,6 +109,9 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	// What few have is no part of those who have it not.
 	if c.Signals.AuditFile != "" {
 		parts = append(parts, agent.Part{Name: "audit", Run: n.watchAudit})
+	}
+	if c.Signals.HealthAddr != "" {
+		parts = append(parts, agent.Part{Name: "health", Run: n.serveHealth})
 	}
 	n.agent = agent.New(log, parts...)
 	n.agent.EndWithin = max(n.agent.EndWithin, c.Agent.Drain+farewells)

@@ -103,7 +103,7 @@ func TestGroupsThatCanBeReadAgainHeal(t *testing.T) {
 // TestCertificateOfAFirstStart: the first start makes the key pair a moment
 // after the certificate was first looked for.
 func TestCertificateOfAFirstStart(t *testing.T) {
-	h, pair := newTestHome(t), newPair(t)
+	h, pair, other := newTestHome(t), newPair(t), newPair(t)
 	synctest.Test(t, func(t *testing.T) {
 		n := &node{home: h, config: config.Default()}
 		ctx, stop := context.WithCancel(t.Context())
@@ -121,6 +121,15 @@ func TestCertificateOfAFirstStart(t *testing.T) {
 		synctest.Wait()
 		if got, want := said.String(), "ok thumbprint "+pair.Thumbprint(); got != want {
 			t.Errorf("10 s later: %q, want %q", got, want)
+		}
+		// One that is exchanged later is seen at once as well.
+		if err := h.SaveKeys(other); err != nil {
+			t.Error(err)
+		}
+		<-time.After(5 * time.Second)
+		synctest.Wait()
+		if got, want := said.String(), "ok thumbprint "+other.Thumbprint(); got != want || !n.certificateEnds.Load().Equal(other.Certificate.NotAfter) {
+			t.Errorf("exchanged: %q, want %q", got, want)
 		}
 	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -285,16 +287,18 @@ func (n *node) judge(clock tenant.Clock, report func(agent.State, string)) bool 
 // certificateWarns is how long before its end the certificate is spoken of.
 const certificateWarns = 30 * 24 * time.Hour
 
-// How often the certificate is looked at: often while it cannot be read, for
-// the hub's part makes it at the first start.
+// How often the certificate is read: often while it cannot be, for the hub's
+// part makes it at the first start; and when its file has changed, which is
+// looked at more often.
 const (
 	certificateEvery      = time.Hour
 	certificateWrongEvery = 5 * time.Second
+	certificateLook       = 2 * time.Second
 )
 
 func (n *node) watchCertificate(ctx context.Context, report func(agent.State, string)) error {
 	for {
-		pause := certificateEvery
+		pause, seen := certificateEvery, n.certificateFile()
 		pair, err := n.home.Keys(n.config)
 		if err == nil {
 			n.certificateEnds.Store(&pair.Certificate.NotAfter)
@@ -308,10 +312,22 @@ func (n *node) watchCertificate(ctx context.Context, report func(agent.State, st
 		default:
 			report(agent.OK, "thumbprint "+pair.Thumbprint())
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
+		for again := time.Now().Add(pause); time.Now().Before(again) && sameFile(seen, n.certificateFile()); {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(certificateLook):
+			}
 		}
 	}
+}
+
+// certificateFile is what can be seen of the certificate's file, nil where
+// there is none.
+func (n *node) certificateFile() fs.FileInfo {
+	info, err := os.Lstat(n.home.Path("certs", "cert.pem"))
+	if err != nil {
+		return nil
+	}
+	return info
 }

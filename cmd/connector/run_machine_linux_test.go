@@ -183,6 +183,9 @@ func beginsThere(s *served) {
 		s.Errorf("it is %s", state)
 	}
 	s.healthy()
+	lab.Eventually(s.T, "systemctl status to say so", func() bool {
+		return strings.HasPrefix(s.show("StatusText"), "accepted by the hub, directory 127.0.0.1:8389, ") || strings.Contains(s.show("StatusText"), "clock")
+	})
 	s.records(1, "CONNECTOR_EVENT=connector starts")
 	pid := s.show("MainPID")
 	s.Machine.Run("systemctl", "reload", unitName)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/fatih/color"
@@ -29,6 +30,7 @@ type status struct {
 	Health     agent.State  `json:"health"`
 	Parts      []statusPart `json:"parts"`
 	Logins     logins       `json:"logins"`
+	LogLevel   string       `json:"logLevel,omitempty"` // of a connector that runs
 }
 
 type statusPart struct {
@@ -49,6 +51,9 @@ func (n *node) status() status {
 		Installed: true, Service: "running", Version: thisBuild().Version, Instance: n.identity.ID,
 		Connection: t.Connection, Tenant: hostOf(t.Hub), Health: agent.Worst(health), Logins: n.stats.logins(),
 		Parts: []statusPart{},
+	}
+	if n.stats.logs != nil {
+		s.LogLevel = strings.ToLower(n.stats.logs.level.Level().String())
 	}
 	for _, p := range health {
 		s.Parts = append(s.Parts, statusPart{Name: p.Part, Health: p.State, Since: p.Since.UTC(), Detail: p.Detail})

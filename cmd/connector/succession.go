@@ -94,6 +94,7 @@ func (s *succession) run(ctx context.Context) error {
 	s.lead(t)
 	p := &pulse{ask: func() { s.current.Load().touch() }, within: pulseWithin}
 	go s.manager.Watch(ctx, p.well, func(err error) { s.log.Error("the connector hangs", "err", err) })
+	go s.manager.Show(ctx, func() (news, rest string) { return s.current.Load().statusLine() })
 	// It has begun, and is ready in that sense: the network, the tenant and the
 	// directory may come later.
 	if err := s.manager.Ready(); err != nil {
@@ -135,6 +136,7 @@ func (s *succession) reload(ctx context.Context, t *turn) *turn {
 
 // leave tells the node's hub client who comes after.
 func (n *node) leave(to hub.Heir) {
+	n.relieved.Store(true)
 	if client := n.hub.Load(); client != nil {
 		client.Leave(to)
 	}

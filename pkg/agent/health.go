@@ -27,6 +27,9 @@ func (s State) rank() int {
 	return 2 // a word that is not in the list is no good news
 }
 
+// Stopped is the detail of a part that has ended for good.
+const Stopped = "stopped"
+
 // Health is how one part fares.
 type Health struct {
 	Part   string
@@ -94,7 +97,7 @@ func (g *gauge) stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.run++
-	g.become(Down, "stopped")
+	g.become(Down, Stopped)
 }
 
 // change records and logs. Only changes of the state are logged: a detail may

@@ -37,7 +37,7 @@ func Handler(o Options) http.Handler {
 		health(w, o.Health(), agent.Down, nil)
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		health(w, o.Health(), agent.Degraded, []string{"hub", "directory", "mapper"})
+		health(w, o.Health(), agent.Degraded, needed)
 	})
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		body, err := json.Marshal(o.Status())
@@ -54,6 +54,48 @@ func Handler(o Options) http.Handler {
 	cross := http.NewCrossOriginProtection()
 	return cross.Handler(loopbackOnly(mux))
 }
+
+// ProbeOptions are what is served to balancers and orchestrators.
+type ProbeOptions struct {
+	Health func() []agent.Health
+	// Stopping reports whether the agent takes no more work: it is not ready
+	// then, however its parts are. Nil: never.
+	Stopping func() bool
+	// Details says why a part is as it is. Without them, and so on an address
+	// that others can reach, there are names and states alone.
+	Details bool
+}
+
+// Probes returns what may be reached from elsewhere, under any name: /healthz
+// and /readyz, and nothing else.
+func Probes(o ProbeOptions) http.Handler {
+	parts := func() []agent.Health {
+		all := o.Health()
+		if !o.Details {
+			all = slices.Clone(all)
+			for i := range all {
+				all[i].Detail = ""
+			}
+		}
+		return all
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { health(w, parts(), agent.Down, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		all := parts()
+		if o.Stopping != nil && o.Stopping() {
+			all = append([]agent.Health{{Part: stopping, State: agent.Down}}, all...)
+		}
+		health(w, all, agent.Degraded, append(slices.Clone(needed), stopping))
+	})
+	return mux
+}
+
+// needed are the parts that logins need. stopping stands for one that is no
+// more.
+var needed = []string{"hub", "directory", "mapper"}
+
+const stopping = "stopping"
 
 // health answers 503 when a part, of those named (all if none is), is as bad
 // as limit or worse.

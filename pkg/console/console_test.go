@@ -37,6 +37,36 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 }
 
+// TestProbes: names and states are all that others learn, and one that stops is
+// not ready.
+func TestProbes(t *testing.T) {
+	parts := []agent.Health{{Part: "hub", State: agent.OK, Detail: "corp.example"}, {Part: "clock", State: agent.Degraded, Detail: "why"}}
+	for _, tt := range []struct {
+		details, stopping bool
+		path              string
+		code              int
+		body              string
+	}{
+		{false, false, "/healthz", 200, "hub ok\nclock degraded\n"},
+		{false, false, "/readyz", 200, "hub ok\nclock degraded\n"},
+		{true, false, "/readyz", 200, "hub ok: corp.example\nclock degraded: why\n"},
+		{false, true, "/readyz", 503, "stopping down\nhub ok\nclock degraded\n"},
+		{false, true, "/healthz", 200, "hub ok\nclock degraded\n"},
+		{true, false, "/status", 404, ""}, {true, false, "/metrics", 404, ""}, {true, false, "/", 404, ""},
+	} {
+		w := httptest.NewRecorder()
+		Probes(ProbeOptions{
+			Health: func() []agent.Health { return parts }, Stopping: func() bool { return tt.stopping }, Details: tt.details,
+		}).ServeHTTP(w, httptest.NewRequest("GET", "http://connector.example:8358"+tt.path, nil))
+		if w.Code != tt.code || tt.body != "" && w.Body.String() != tt.body {
+			t.Errorf("%+v: %d %q", tt, w.Code, w.Body)
+		}
+	}
+	if parts[0].Detail == "" {
+		t.Error("the health itself was changed")
+	}
+}
+
 func TestOnlyLoopbackNamesAreServed(t *testing.T) {
 	h := Handler(Options{Health: func() []agent.Health { return nil }, Status: func() any { return map[string]bool{"installed": true} }})
 	for host, want := range map[string]int{

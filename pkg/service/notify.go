@@ -3,15 +3,18 @@ package service
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 )
 
 // A Notifier tells the service manager how the service fares. Without a
 // manager that listens, it tells nobody.
 type Notifier struct {
 	tell     func(message) error
-	watchdog time.Duration // 0: nobody watches
+	show     func(line string) error // nil: nobody reads it
+	watchdog time.Duration           // 0: nobody watches
 	stopping sync.Once
 }
 
@@ -37,6 +40,55 @@ func (n *Notifier) Ready() error {
 // ends.
 func (n *Notifier) Stop() {
 	n.stopping.Do(func() { _ = n.tell(stopping) }) // the end itself is seen anyway
+}
+
+// How often Show tells what has changed: news at once, but never faster than
+// showEvery, and what changes all the time at leisure.
+const (
+	showEvery  = time.Second
+	showRarely = 10 * time.Second
+)
+
+// longestLine is how much of a line is shown, in octets.
+const longestLine = 400
+
+// Show has the manager show in a line how the service fares, for as long as ctx
+// lasts: what line returns, news first. Where the manager shows no lines it
+// returns at once.
+func (n *Notifier) Show(ctx context.Context, line func() (news, rest string)) {
+	if n.show == nil {
+		return
+	}
+	tick := time.NewTicker(showEvery)
+	defer tick.Stop()
+	news, rest, last := "", "", time.Time{}
+	for {
+		if a, b := line(); a != news || b != rest && time.Since(last) >= showRarely {
+			if n.show(oneLine(a+b)) == nil { // else again in a moment
+				news, rest, last = a, b, time.Now()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			_ = n.show("stopping") // the end itself is seen anyway
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// oneLine is a text without control characters, and not long.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if len(text) > longestLine {
+		text = strings.ToValidUTF8(text[:longestLine], "") + "..."
+	}
+	return text
 }
 
 // Watched reports whether the manager ends a service that keeps silent.

@@ -5,11 +5,13 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -31,7 +33,7 @@ func listen(t *testing.T) (socket string, messages <-chan string) {
 	c := make(chan string, 1000)
 	go func() {
 		defer close(c)
-		b := make([]byte, 100)
+		b := make([]byte, 1000)
 		for {
 			n, err := l.Read(b)
 			if err != nil {
@@ -156,4 +158,44 @@ func TestTool(t *testing.T) {
 	if said := lastOf(strings.Repeat("x", 10_000) + "end"); len(said) > 410 || !strings.HasSuffix(said, "xend") {
 		t.Errorf("%d octets", len(said))
 	}
+}
+
+// TestShowTells: what is news is shown at once, what counts is not, and no line
+// becomes two messages.
+func TestShowTells(t *testing.T) {
+	t.Parallel()
+	socket, messages := listen(t)
+	n, err := newNotifier(func(name string) (string, bool) { return socket, name == "NOTIFY_SOCKET" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	news, count := "well", 0
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		n.Show(ctx, func() (string, string) {
+			mu.Lock()
+			defer mu.Unlock()
+			count++
+			return news, fmt.Sprintf(", %d logins", count)
+		})
+	}()
+	if got := next(t, messages); got != "STATUS=well, 1 logins" {
+		t.Errorf("first %q", got)
+	}
+	mu.Lock()
+	news = "ill:\nREADY=1\xff" + strings.Repeat("x", 1000)
+	mu.Unlock()
+	got := next(t, messages)
+	if !strings.HasPrefix(got, "STATUS=ill: READY=1\uFFFDxxx") || strings.Contains(got, "\n") || len(got) > 450 {
+		t.Errorf("then %q", got)
+	}
+	cancel()
+	if got := next(t, messages); got != "STATUS=stopping" {
+		t.Errorf("last %q", got)
+	}
+	<-ended
+	(&Notifier{}).Show(t.Context(), nil) // nobody reads it, and nobody is asked
 }

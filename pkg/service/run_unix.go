@@ -31,7 +31,10 @@ func newNotifier(env func(string) (string, bool)) (*Notifier, error) {
 	if socket == "" {
 		return &Notifier{tell: func(message) error { return nil }}, nil
 	}
-	n := &Notifier{tell: func(m message) error { return datagram(socket, words[m]) }}
+	n := &Notifier{
+		tell: func(m message) error { return datagram(socket, words[m]) },
+		show: func(line string) error { return datagram(socket, "STATUS="+line) },
+	}
 	usec, ok := env("WATCHDOG_USEC")
 	if !ok {
 		return n, nil

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/console"
+)
+
+// serveHealth listens on HEALTH_ADDR, for balancers and orchestrators. A port
+// that is taken degrades this part and stops nothing else. When the node is to
+// stop, it says so to whoever asks until the requests in hand are answered.
+func (n *node) serveHealth(ctx context.Context, report func(agent.State, string)) error {
+	ln, err := n.listeners.open(ctx, "health", n.config.Signals.HealthAddr)
+	if err != nil {
+		return fmt.Errorf("listen on HEALTH_ADDR: %w", err)
+	}
+	defer func() { _ = ln.Close() }() // a second time is no error
+	select {
+	case <-n.leads:
+	case <-ctx.Done():
+		return nil
+	}
+	addr, own := ln.Addr(), false
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		own = tcp.IP.IsLoopback()
+	}
+	s := &http.Server{
+		Handler: console.Probes(console.ProbeOptions{
+			Health: n.agent.Health, Stopping: func() bool { return ctx.Err() != nil }, Details: own,
+		}),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		if !n.relieved.Load() {
+			n.awaitHub()
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), consoleEnds)
+		defer cancel()
+		if s.Shutdown(ctx) != nil {
+			_ = s.Close()
+		}
+	})
+	report(agent.OK, "http://"+addr.String())
+	err = s.Serve(ln)
+	if stop() || !errors.Is(err, http.ErrServerClosed) {
+		_ = s.Close() // it serves no more in any case
+		return err
+	}
+	<-ended
+	return nil
+}
+
+// awaitHub waits until the hub's part has ended, within what it may take.
+func (n *node) awaitHub() {
+	patience := time.NewTimer(n.config.Agent.Drain + farewells)
+	defer patience.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		all := n.agent.Health()
+		i := slices.IndexFunc(all, func(h agent.Health) bool { return h.Part == "hub" })
+		if i < 0 || all[i].State == agent.Down && all[i].Detail == agent.Stopped {
+			return
+		}
+		select {
+		case <-patience.C:
+			return
+		case <-tick.C:
+		}
+	}
+}
