@@ -59,7 +59,11 @@ var owners = map[string][]string{
 	// cmd/connector only, and of its packages journal alone: others need cgo.
 	"github.com/coreos/go-systemd": {},
 	// cmd/connector only: the rooms tell what happens, and it counts.
-	"github.com/prometheus":             {},
+	"github.com/prometheus": {},
+	// cmd/connector only, likewise. The messages alone: OpenTelemetry's own
+	// exporter brings gRPC with it.
+	"go.opentelemetry.io":               {},
+	"google.golang.org/protobuf":        {},
 	"github.com/AlecAivazis/survey/v2":  {}, // cmd/connector only
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},

@@ -14,6 +14,7 @@ func (n *node) answered(a hub.Answer) {
 	if n.config.Signals.AuditFile != "" {
 		n.stats.auditLog(n.log).add(n.auditRecord(a))
 	}
+	n.tracer.add(a)
 }
 
 func (n *node) auditRecord(a hub.Answer) auditRecord {

@@ -34,7 +34,8 @@ type metrics struct {
 	signIns       *prometheus.CounterVec   // by method and outcome
 	withoutGroups prometheus.Counter
 
-	auditWritten, auditLost prometheus.Counter
+	auditWritten, auditLost   prometheus.Counter
+	tracesSent, tracesDropped prometheus.Counter
 
 	ofHub       map[hub.Event]prometheus.Counter
 	ofDirectory map[directory.Event]prometheus.Counter
@@ -66,6 +67,8 @@ func newMetrics() *metrics {
 	m.withoutGroups = m.counter("connector_logins_without_groups_total", "Logins that went on without groups because these could not be read.")
 	m.auditWritten = m.counter("connector_audit_records_total", "Records written to AUDIT_FILE.")
 	m.auditLost = m.counter("connector_audit_records_lost_total", "Records that found no place while AUDIT_FILE could not be written.")
+	m.tracesSent = m.counter("connector_traces_sent_total", "Requests whose spans a collector of OpenTelemetry has taken.")
+	m.tracesDropped = m.counter("connector_traces_dropped_total", "Requests whose spans were given up: the collector did not take them, or not fast enough.")
 	m.ofHub, m.ofDirectory, m.ofMapper = eventCounters(m, hubEvents), eventCounters(m, directoryEvents), eventCounters(m, mapperEvents)
 	m.begin()
 	build := thisBuild()

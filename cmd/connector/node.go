@@ -41,6 +41,7 @@ type node struct {
 	listeners   *listeners
 	leads       chan struct{} // closed when it is the one that is asked: of two, the later one
 	relieved    atomic.Bool   // there is another node that serves, so that this one may go
+	tracer      *tracer       // nil: nobody wants traces
 
 	// For /metrics; nil until they are known.
 	hub             atomic.Pointer[hub.Client]
@@ -109,6 +110,9 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	// What few have is no part of those who have it not.
 	if c.Signals.AuditFile != "" {
 		parts = append(parts, agent.Part{Name: "audit", Run: n.watchAudit})
+	}
+	if n.tracer = newTracer(n); n.tracer != nil {
+		parts = append(parts, agent.Part{Name: "traces", Run: n.serveTraces})
 	}
 	if c.Signals.HealthAddr != "" {
 		parts = append(parts, agent.Part{Name: "health", Run: n.serveHealth})
