@@ -136,7 +136,8 @@ func (s symptom) judge(looks []look, begin, end time.Duration) (told time.Durati
 	told = -1
 	for i, l := range looks {
 		if l.err != nil {
-			if i > 0 && looks[i-1].err != nil && !(s.silent && l.at >= begin-slack && l.at <= end+slack) {
+			mute := s.silent && l.at >= begin-slack && l.at <= end+slack
+			if i > 0 && looks[i-1].err != nil && !mute {
 				return told, fmt.Errorf("nothing was to be learnt of the connector: %w", l.err)
 			}
 			continue

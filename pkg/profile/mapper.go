@@ -46,6 +46,7 @@ type Options struct {
 type Mapper struct {
 	o      Options
 	slots  chan struct{} // one for each call under way
+	crowd  patience      // while there is none left
 	ctx    context.Context
 	cancel context.CancelFunc
 	wake   chan struct{} // the keeper may have something to do
@@ -99,7 +100,7 @@ func New(o Options) (*Mapper, error) {
 	if strings.Contains(o.Script, `\p{`) || strings.Contains(o.Script, `\P{`) {
 		o.Log.Warn(`the mapper uses \p{...} in a regular expression, which may never match here: name the characters instead`, "script", o.Name)
 	}
-	m := &Mapper{o: o, slots: make(chan struct{}, max(warmest, o.Children)), wake: make(chan struct{}, 1), all: map[*process]bool{}}
+	m := &Mapper{o: o, slots: make(chan struct{}, max(warmest, o.Children)), crowd: patience{least: while}, wake: make(chan struct{}, 1), all: map[*process]bool{}}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	first, err := m.start()
 	if err != nil {
@@ -134,20 +135,20 @@ func (m *Mapper) call(ctx context.Context, raw []byte) (identity.Profile, error)
 	if len(raw) > maxCall {
 		return identity.Profile{}, errors.New("the entry is larger than 64 MiB")
 	}
-	select {
-	case m.slots <- struct{}{}:
-		defer func() { <-m.slots }()
-	case <-ctx.Done():
-		return identity.Profile{}, ctx.Err()
-	case <-m.ctx.Done():
-		return identity.Profile{}, ErrClosed
+	if err := m.enter(ctx); err != nil {
+		return identity.Profile{}, err
 	}
+	defer func() { <-m.slots }()
 	for try := 1; ; try++ {
 		p, err := m.take()
 		if err != nil {
 			return identity.Profile{}, err
 		}
+		begun := time.Now()
 		answer, err := m.ask(ctx, p, frame{frameCall, raw}, frameProfile)
+		if err == nil {
+			m.crowd.succeeded(time.Since(begun))
+		}
 		m.put(p)
 		if errors.Is(err, errGone) && try < 3 {
 			continue
@@ -159,10 +160,33 @@ func (m *Mapper) call(ctx context.Context, raw []byte) (identity.Profile, error)
 	}
 }
 
+// enter waits for a slot.
+func (m *Mapper) enter(ctx context.Context) error {
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	m.crowd.waiting.Add(1)
+	defer m.crowd.waiting.Add(-1)
+	select {
+	case m.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.ctx.Done():
+		return ErrClosed
+	}
+}
+
 // ask has p answer one frame within the time limit. The body of the wanted
 // frame is the answer, a failure an error.
 func (m *Mapper) ask(ctx context.Context, p *process, f frame, want byte) ([]byte, error) {
-	limited, cancel := context.WithTimeout(ctx, m.o.Timeout)
+	fair := m.o.Timeout
+	if want == frameProfile { // loading takes what it takes
+		fair = m.crowd.fair(m.o.Timeout)
+	}
+	limited, cancel := m.crowd.bound(ctx, m.o.Timeout, fair)
 	defer cancel()
 	answer, err := p.ask(limited, f)
 	switch {
@@ -173,7 +197,7 @@ func (m *Mapper) ask(ctx context.Context, p *process, f frame, want byte) ([]byt
 		return nil, ctx.Err()
 	case limited.Err() != nil:
 		m.o.Event(TimedOut)
-		return nil, fmt.Errorf("no answer within %v", m.o.Timeout)
+		return nil, context.Cause(limited)
 	default:
 		return nil, err
 	}
