@@ -208,6 +208,29 @@ func TestSignInBoundsBrowsers(t *testing.T) {
 	}
 }
 
+// TestSignInEndsSlowClients is that of one who sends a request byte by byte, to
+// hold the door for ever.
+func TestSignInEndsSlowClients(t *testing.T) {
+	t.Parallel()
+	n, said, _ := signInNode(t, nil)
+	n.setSignIn(signInTenant(true), newPair(t))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(awaitSignIn(t, said), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }() // it is closed already
+	if _, err := io.WriteString(conn, "GET /wsfed HTTP/1.1\r\nHost: x\r\nX-"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || strings.Contains(string(answer), "200 OK") {
+		t.Errorf("it goes on: %v %s", err, answer)
+	}
+}
+
 func TestAPortThatIsTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", ":0")
