@@ -68,7 +68,9 @@ func (l *kerberosLab) login(user, password string, args ...string) []string {
 func TestSignInByKerberos(t *testing.T) {
 	t.Parallel()
 	l := newKerberosLab(t)
-	n, said, log := signInNode(t, func(c *config.Config) { c.SignIn.Keytab = l.keytab })
+	n, said, log := signInNode(t, func(c *config.Config) {
+		c.SignIn.Keytab, c.SignIn.Realms = l.keytab, "OTHER.EXAMPLE; CORP.EXAMPLE.TEST=corp.example.test"
+	})
 	dir := l.directory()
 	n.users.Directory, n.users.Policy.OmitGroups = dir, true
 	tenant := signInTenant(true)
@@ -93,6 +95,7 @@ func TestSignInByKerberos(t *testing.T) {
 		t.Errorf("without one: %s", in)
 	}
 
+	l.locates(dir)
 	l.rejects(log, ask)
 	l.remembers(log, port)
 
@@ -120,6 +123,23 @@ func TestSignInByKerberos(t *testing.T) {
 	}
 	if in := ask(user, negotiate...); !assertedAs(in, "User 00001") {
 		t.Errorf("with a ticket of before: %s\n%s", in, log)
+	}
+}
+
+// locates finds a user by what certificates name users by.
+func (l *kerberosLab) locates(dir *directory.Client) {
+	l.t.Helper()
+	user, err := dir.Find(l.t.Context(), lab.User(2))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	const strong = `X509:<I>DC=example,DC=corp,CN="Corp Users, Berlin"<SR>b7000000`
+	l.Modify("dn: " + user.DN + "\nchangetype: modify\nadd: altSecurityIdentities\naltSecurityIdentities: " + strong + "\n")
+	for filter, name := range map[string]string{"(objectSid={0})": user.Value("objectSid"), "(altSecurityIdentities={0})": strong, "(mail={0})": user.Value("mail")} {
+		found, err := dir.Locate(l.t.Context(), identity.Place{Filter: filter}, name)
+		if err != nil || found.DN != user.DN {
+			l.t.Errorf("%s, %s: %v, %v", filter, name, found, err)
+		}
 	}
 }
 

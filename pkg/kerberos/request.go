@@ -92,7 +92,7 @@ func (k *keytabProver) prove(t token, ours []binding) (p proof, err error) {
 }
 
 // maxTries is how many keys are tried on a ticket.
-const maxTries = 16
+const maxTries = 8
 
 // open opens a ticket: with the key of its version, else with any of its kind.
 // What a keytab says of versions is often wrong (ktpass), and short ones wrap.
