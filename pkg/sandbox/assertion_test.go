@@ -81,7 +81,6 @@ func FuzzResult(f *testing.F) {
 }
 
 func TestTheCallbackRefuses(t *testing.T) {
-	t.Parallel()
 	c := startCloud(t, CloudOptions{Kerberos: true})
 	client := httpClient(t, c)
 	result, _, _ := agentResult(t)
