@@ -108,6 +108,9 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 		{Name: "signin", Run: n.serveSignIn},
 	}
 	// What few have is no part of those who have it not.
+	if c.Agent.PeerAddr != "" {
+		parts = append(parts, agent.Part{Name: "peers", Run: n.servePeers})
+	}
 	if c.Signals.AuditFile != "" {
 		parts = append(parts, agent.Part{Name: "audit", Run: n.watchAudit})
 	}

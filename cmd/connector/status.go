@@ -62,16 +62,25 @@ func (n *node) status() status {
 }
 
 func newStatusCommand(a *app) *cobra.Command {
-	all := false
+	all, cluster := false, false
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say whether the connector runs, is accepted by the hub and reaches the directory",
-		Long:  "It ends with 0 when all parts are well, and with 1 when one is degraded or nothing runs.",
+		Long: `It ends with 0 when all parts are well, and with 1 when one is degraded or nothing
+runs. --cluster asks the nodes of PEERS as well, each at its PEER_ADDR: versions,
+settings that differ, certificate and clock (connector help nodes).`,
 		Example: `  connector status
   connector status --all
+  connector status --cluster
   connector status -o json | jq '.parts[] | select(.health != "ok")'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf(cmd, "all", "cluster"); err != nil {
+				return err
+			}
+			if cluster {
+				return a.statusOfCluster(cmd.Context())
+			}
 			if all {
 				return a.statusOfAll(cmd.Context())
 			}
@@ -91,6 +100,7 @@ func newStatusCommand(a *app) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every connector that is a service on this host")
+	cmd.Flags().BoolVar(&cluster, "cluster", false, "all nodes of this connector, as far as PEERS names them")
 	return cmd
 }
 

@@ -180,6 +180,10 @@ type Agent struct {
 	HubLinks          int           // HUB_LINKS: links to the hub that are kept, 1 or 2
 	Drain             time.Duration // DRAIN_SECONDS: for the requests in hand when the connector stops
 	Secrets           string        // SECRETS: file, systemd or dpapi
+
+	Name     string   // INSTANCE_NAME: "" = the instance's id
+	PeerAddr string   // PEER_ADDR: host:port; "" = nowhere
+	Peers    []string // PEERS: host:port of all nodes
 }
 
 // Signals say what others see of the running program, and where.

@@ -208,6 +208,8 @@ func TestChecks(t *testing.T) {
 		{"AUDIT_FILE", "/var/log/../x.log", "does not name a file"}, {"AUDIT_FILE", "/", "does not name a file"},
 		{"AUDIT_FILE", "state/audit.log", "another folder of the home"}, {"AUDIT_FILE", "logs/a/b.log", "another folder of the home"},
 		{"AUDIT_FILE_MB", "0", "out of bounds"}, {"AUDIT_FILES", "101", "out of bounds"},
+		{"PEER_ADDR", ":8359", ""}, {"PEER_ADDR", "10.0.0.1:0", ""}, {"PEER_ADDR", "8359", "is not HOST:PORT"}, {"PEER_ADDR", "x:y", "no valid port"},
+		{"PEERS", "a:1,b:2", ""}, {"PEERS", "a:1,[::1]:2", ""}, {"PEERS", "a:1,b", "is not HOST:PORT"}, {"PEERS", "a:0", "no valid port"}, {"PEERS", ":1", "names no host"},
 		{"HEALTH_ADDR", ":8358", ""}, {"HEALTH_ADDR", "10.0.0.1:80", ""}, {"HEALTH_ADDR", "[::]:8358", ""}, {"HEALTH_ADDR", "0.0.0.0:0", ""},
 		{"HEALTH_ADDR", "8358", "is not HOST:PORT"}, {"HEALTH_ADDR", "http://x:80", "is not HOST:PORT"}, {"HEALTH_ADDR", "x:http", "no valid port"},
 		// A machine's variables are no faults of ours.

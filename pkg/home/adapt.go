@@ -33,6 +33,11 @@ func (a *Archive) Adapt(hostname, dir string) []string {
 			said = append(said, "SECRETS was removed: the store that it named is another machine's.")
 		}
 	}
+	if a.Config.Source("INSTANCE_NAME") == "file" {
+		if err := a.Config.Unset("INSTANCE_NAME"); err == nil { // likewise
+			said = append(said, "INSTANCE_NAME was removed: it is another node's.")
+		}
+	}
 	if n, own := &a.Config.Network, filepath.Join(dir, caFolder); a.CA != nil && isOwnCA(n.CAPath) && n.CAPath != own {
 		said = append(said, fmt.Sprintf("SSL_CA_PATH was %s, the first node's own folder, and is now %s.", n.CAPath, own))
 		n.CAPath = own

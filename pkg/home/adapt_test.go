@@ -25,6 +25,7 @@ func TestAdapt(t *testing.T) {
 		"a rule in the firewall":   {`{"FIREWALL_RULE_CREATED":true}`, "", 1},
 		"a rule, said to be none":  {`{"FIREWALL_RULE_CREATED":false}`, "", 1},
 		"another machine's store":  {`{"SECRETS":"dpapi"}`, "", 1},
+		"a node's name":            {`{"INSTANCE_NAME":"first"}`, "", 1},
 		"both":                     {`{"SERVER_URL":"http://node1:4000","FIREWALL_RULE_CREATED":true}`, "http://node2:4000", 2},
 	} {
 		c, err := config.Parse([]byte(tt.file))
@@ -42,7 +43,7 @@ func TestAdapt(t *testing.T) {
 			t.Errorf("%s: %s, %v", name, file, err)
 		}
 		for _, s := range said {
-			if !strings.HasSuffix(s, ".") || !strings.Contains(s, "SERVER_URL") && !strings.Contains(s, "FIREWALL_RULE_CREATED") && !strings.Contains(s, "SECRETS") {
+			if !strings.HasSuffix(s, ".") || !strings.Contains(s, "SERVER_URL") && !strings.Contains(s, "FIREWALL_RULE_CREATED") && !strings.Contains(s, "INSTANCE_NAME") && !strings.Contains(s, "SECRETS") {
 				t.Errorf("%s: %q", name, s)
 			}
 		}
