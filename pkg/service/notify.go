@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode"
 )
@@ -14,8 +15,10 @@ import (
 type Notifier struct {
 	tell     func(message) error
 	show     func(line string) error // nil: nobody reads it
+	become   func(pid int) error     // nil: nobody listens
 	watchdog time.Duration           // 0: nobody watches
 	stopping sync.Once
+	muted    atomic.Bool
 }
 
 // A message is what a service manager is told.
@@ -30,7 +33,7 @@ const (
 // Ready says that the service has begun its work. Whoever starts it waits for
 // that.
 func (n *Notifier) Ready() error {
-	if err := n.tell(ready); err != nil {
+	if err := n.say(ready); err != nil {
 		return fmt.Errorf("tell the service manager that the service is ready: %w", err)
 	}
 	return nil
@@ -39,7 +42,40 @@ func (n *Notifier) Ready() error {
 // Stop says that the service is about to end. Run does so when its context
 // ends.
 func (n *Notifier) Stop() {
-	n.stopping.Do(func() { _ = n.tell(stopping) }) // the end itself is seen anyway
+	n.stopping.Do(func() { _ = n.say(stopping) }) // the end itself is seen anyway
+}
+
+// say tells the manager, unless another process is the service.
+func (n *Notifier) say(m message) error {
+	if n.muted.Load() {
+		return nil
+	}
+	return n.tell(m)
+}
+
+// Managed reports whether a manager listens that a process of the service can
+// tell of its successor.
+func (n *Notifier) Managed() bool { return n.become != nil }
+
+// Mute keeps it from telling anything: another process is the service, until
+// Speak.
+func (n *Notifier) Mute() { n.muted.Store(true) }
+
+// Speak says that this process is the service from now on.
+func (n *Notifier) Speak() { n.muted.Store(false) }
+
+// Become tells the manager that the process pid is the service's main process
+// from now on, a child of the one that says so, and says nothing more. The
+// manager must have been told of the former one, and hears nobody else.
+func (n *Notifier) Become(pid int) error {
+	if !n.Managed() {
+		return nil
+	}
+	if err := n.become(pid); err != nil {
+		return fmt.Errorf("tell the service manager of the process %d: %w", pid, err)
+	}
+	n.Mute()
+	return nil
 }
 
 // How often Show tells what has changed: news at once, but never faster than
@@ -64,13 +100,15 @@ func (n *Notifier) Show(ctx context.Context, line func() (news, rest string)) {
 	news, rest, last := "", "", time.Time{}
 	for {
 		if a, b := line(); a != news || b != rest && time.Since(last) >= showRarely {
-			if n.show(oneLine(a+b)) == nil { // else again in a moment
+			if n.muted.Load() || n.show(oneLine(a+b)) == nil { // else again in a moment
 				news, rest, last = a, b, time.Now()
 			}
 		}
 		select {
 		case <-ctx.Done():
-			_ = n.show("stopping") // the end itself is seen anyway
+			if !n.muted.Load() {
+				_ = n.show("stopping") // the end itself is seen anyway
+			}
 			return
 		case <-tick.C:
 		}
@@ -109,7 +147,7 @@ func (n *Notifier) Watch(ctx context.Context, well func(context.Context) error, 
 	for {
 		err := well(ctx)
 		if err == nil {
-			if err = n.tell(alive); err != nil {
+			if err = n.say(alive); err != nil {
 				err = fmt.Errorf("tell the service manager that the service lives: %w", err)
 			}
 		}

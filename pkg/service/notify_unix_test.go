@@ -199,3 +199,40 @@ func TestShowTells(t *testing.T) {
 	<-ended
 	(&Notifier{}).Show(t.Context(), nil) // nobody reads it, and nobody is asked
 }
+
+// A process that another one follows says so, and nothing more; the other one is
+// silent until then.
+func TestBecome(t *testing.T) {
+	socket, messages := listen(t)
+	of := func() *Notifier {
+		n, err := newNotifier(func(key string) (string, bool) { return socket, key == "NOTIFY_SOCKET" })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	former, next := of(), of()
+	next.Mute()
+	for _, say := range []func() error{
+		former.Ready, next.Ready, func() error { return former.Become(4711) }, former.Ready,
+		func() error { former.Stop(); next.Speak(); return next.Ready() },
+	} {
+		if err := say(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, want := range []string{"READY=1", "MAINPID=4711", "READY=1"} {
+		if got := <-messages; got != want {
+			t.Errorf("%s instead of %s", got, want)
+		}
+	}
+	select {
+	case m := <-messages:
+		t.Errorf("more was said: %s", m)
+	default:
+	}
+	alone, err := newNotifier(func(string) (string, bool) { return "", false })
+	if err != nil || alone.Managed() || !former.Managed() || alone.Become(1) != nil {
+		t.Errorf("without a manager: %v", err)
+	}
+}

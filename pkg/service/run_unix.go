@@ -32,8 +32,9 @@ func newNotifier(env func(string) (string, bool)) (*Notifier, error) {
 		return &Notifier{tell: func(message) error { return nil }}, nil
 	}
 	n := &Notifier{
-		tell: func(m message) error { return datagram(socket, words[m]) },
-		show: func(line string) error { return datagram(socket, "STATUS="+line) },
+		tell:   func(m message) error { return datagram(socket, words[m]) },
+		show:   func(line string) error { return datagram(socket, "STATUS="+line) },
+		become: func(pid int) error { return datagram(socket, "MAINPID="+strconv.Itoa(pid)) },
 	}
 	usec, ok := env("WATCHDOG_USEC")
 	if !ok {
