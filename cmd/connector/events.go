@@ -33,6 +33,12 @@ var events = []event{
 	{112, "a metric is missing"},
 	{113, "the level that was asked for is ignored"},
 	{114, "the audit file cannot be written"},
+	{120, "no other process can take over"},
+	{121, "the takeover came to nothing; this process goes on"},
+	{122, "the home is no longer locked"},
+	{123, "the former process fell silent"},
+	{124, "a command was lost: the process that took over does not take it"},
+	{125, "a reply of the former process was lost"},
 
 	{200, "ask the tenant for its settings"},
 	{201, "going on with the tenant's settings of the last start"},

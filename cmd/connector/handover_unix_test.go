@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,9 +108,9 @@ func (s *stream) nothingLost() {
 	}
 }
 
-// newHandover provisions a home against a tenant and a directory that end with
-// the test.
-func newHandover(t *testing.T, environ ...string) (*cli, *sandbox.Cloud) {
+// newHandover provisions a home, perhaps one with a long path, against a tenant
+// and a directory that end with the test.
+func newHandover(t *testing.T, deep bool, environ ...string) (*cli, *sandbox.Cloud) {
 	t.Helper()
 	cloud, err := sandbox.StartCloud(sandbox.CloudOptions{State: t.TempDir(), Timeout: patience})
 	if err != nil {
@@ -122,6 +123,9 @@ func newHandover(t *testing.T, environ ...string) (*cli, *sandbox.Cloud) {
 	}
 	t.Cleanup(func() { _ = d.Close() })
 	c := newCLI(t, environ...)
+	if deep {
+		c.home = filepath.Join(c.dir, strings.Repeat("deep/", 30), "home") // no socket's path is so long
+	}
 	c.must("install", "--no-service", "--non-interactive", "--ticket-file", c.file("ticket", cloud.Ticket()+"\n"),
 		"--ca-file", cloud.CAFile(), "--ldap-url", d.URL(), "--ldap-bind-user", d.BindUser(),
 		"--ldap-bind-password-file", c.file("password", d.BindPassword()+"\n"))
@@ -146,7 +150,7 @@ func rates(t *testing.T) (perSecond int, lasts time.Duration) {
 func TestReloadsLoseNothing(t *testing.T) {
 	t.Parallel()
 	perSecond, lasts := rates(t)
-	c, cloud := newHandover(t)
+	c, cloud := newHandover(t, false)
 	node := c.start("run", "--home", c.home)
 	awaitAgent(t, cloud)
 	reloads := func() int { return strings.Count(node.stderr.String(), "configuration reloaded") }

@@ -42,6 +42,7 @@ type node struct {
 	leads       chan struct{} // closed when it is the one that is asked: of two, the later one
 	relieved    atomic.Bool   // there is another node that serves, so that this one may go
 	tracer      *tracer       // nil: nobody wants traces
+	joins       chan struct{} // closed when it may join the hub, which then asks it; nil: at once
 
 	// For /metrics; nil until they are known.
 	hub             atomic.Pointer[hub.Client]
@@ -211,6 +212,13 @@ func (r *relay) heard() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.watched
+}
+
+// well reports whether the directory answered when it was last asked.
+func (r *relay) well() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.watched && r.ok
 }
 
 func (r *relay) groupsFailed(why string) {

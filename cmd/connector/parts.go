@@ -23,7 +23,7 @@ import (
 // tenant again in the background.
 func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) error {
 	r, fresh := n.settings(ctx, report)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || !n.mayJoin(ctx, report) {
 		return nil
 	}
 	ctx, restart := context.WithCancelCause(ctx)
@@ -79,6 +79,21 @@ func (n *node) serveHub(ctx context.Context, report func(agent.State, string)) e
 		return errMoved // the agent starts this part again, with the new settings
 	}
 	return err
+}
+
+// mayJoin waits until this node is wanted at the hub: one that comes after
+// another one is not, until it can answer.
+func (n *node) mayJoin(ctx context.Context, report func(agent.State, string)) bool {
+	if n.joins == nil {
+		return true
+	}
+	report(agent.Down, "waiting for the directory, before the hub may ask")
+	select {
+	case <-n.joins:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // keySet reads the keys that the tenant publishes, where its ticket came from;

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	untilStdin, name := false, ""
+	untilStdin, o := false, runFlags{}
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the connector in the foreground: what the service runs",
@@ -31,22 +32,30 @@ holds only a ticket and the directory's settings is provisioned first. Logs go
 to stderr, with -o json one object a line, and as lines of text to
 logs/connector.log in the home, unless OVERRIDE_CONFIG=false leaves no file to
 be written there. A service logs to systemd's journal or the Event Log of
-Windows in the place of stderr: connector help logging.`,
-		Example: "  connector run --home /opt/auth0/ad-ldap",
+Windows in the place of stderr: connector help logging.
+
+--takeover starts it beside the connector that runs in the home. Once the hub
+has accepted it and the directory answers, the former one finishes what it has
+in hand, and ends with 0; until then it goes on whatever becomes of this one.
+Where none runs it is a plain run. A service is restarted so by "connector
+restart": its manager must learn of the new process from the former one.`,
+		Example: "  connector run --home /opt/auth0/ad-ldap\n  connector run --home /opt/auth0/ad-ldap --takeover",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
 			if untilStdin {
 				ctx = untilClosed(ctx, a.stdin)
 			}
-			return a.run(ctx, name)
+			return a.run(ctx, o)
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&o.takeover, strings.TrimPrefix(takeoverFlag, "--"), false, "take the place of the connector that runs in the home, once this one serves; not on Windows")
+	f.DurationVar(&o.within, "takeover-timeout", takeoverWithin, "how long that may take; then the former one goes on")
 	f.BoolVar(&untilStdin, "until-stdin-closes", false, "end when standard input does")
 	// On Windows a program cannot be sure to find out by itself that it was
 	// started as a service. Elsewhere the manager says so in the environment.
-	f.StringVar(&name, "service", "", "run as the service of this `name`, started by the system's service manager")
+	f.StringVar(&o.service, "service", "", "run as the service of this `name`, started by the system's service manager")
 	for _, hidden := range []string{"until-stdin-closes", "service"} {
 		if err := f.MarkHidden(hidden); err != nil {
 			panic(err) // the flags are defined in the lines above
@@ -55,15 +64,20 @@ Windows in the place of stderr: connector help logging.`,
 	return cmd
 }
 
-// run serves as the service of that name; "" is the foreground on Windows, and
-// makes no difference elsewhere.
-func (a *app) run(ctx context.Context, name string) error {
+type runFlags struct {
+	service  string // its name; "" is the foreground on Windows, and makes no difference elsewhere
+	takeover bool
+	within   time.Duration
+}
+
+// run serves the home.
+func (a *app) run(ctx context.Context, o runFlags) error {
 	settleMemory()
 	// Whoever reads the log may go; a write to nobody must not end the connector.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
-	l := a.openRunLog(name)
+	l := a.openRunLog(o.service)
 	defer l.close()
-	err := service.Run(ctx, name, func(ctx context.Context, n *service.Notifier) error { return a.runHome(ctx, n, l) })
+	err := service.Run(ctx, o.service, func(ctx context.Context, n *service.Notifier) error { return a.runHome(ctx, o, n, l) })
 	if err == nil {
 		return nil
 	}
@@ -79,7 +93,7 @@ func (a *app) run(ctx context.Context, name string) error {
 }
 
 // runHome serves the home, until ctx ends.
-func (a *app) runHome(ctx context.Context, manager *service.Notifier, l *runLog) error {
+func (a *app) runHome(ctx context.Context, o runFlags, manager *service.Notifier, l *runLog) error {
 	h, err := a.openHome()
 	if err != nil {
 		return err
@@ -88,7 +102,8 @@ func (a *app) runHome(ctx context.Context, manager *service.Notifier, l *runLog)
 		return err
 	}
 	s := newSuccession(h, a.environ, manager) // whoever sees the lock may send a signal
-	unlock, err := h.Lock()
+	c := &claim{home: h}
+	over, err := a.enter(c, o, manager)
 	if err != nil {
 		return err
 	}
@@ -96,7 +111,21 @@ func (a *app) runHome(ctx context.Context, manager *service.Notifier, l *runLog)
 	go l.follow(ctx, h)
 	s.log, s.counts.logs = l.log, l
 	defer s.counts.close()
-	return errors.Join(s.run(ctx), unlock())
+	return errors.Join(s.run(ctx, c, over), c.release())
+}
+
+// enter locks the home, or asks who has locked it to give way.
+func (a *app) enter(c *claim, o runFlags, manager *service.Notifier) (*takeover, error) {
+	if !o.takeover {
+		return nil, c.take(0)
+	}
+	manager.Mute() // the one that runs is the service
+	over, err := knock(c.home, c, o.within)
+	if err != nil || over != nil {
+		return over, err
+	}
+	manager.Speak()
+	return nil, c.take(0)
 }
 
 // An instance names one running connector among those of its connection.

@@ -15,9 +15,10 @@ import (
 	"ad-ldap-connector/pkg/service"
 )
 
-// changeWithin is how long the next node of a reload may take to be as good as
-// the one that runs. Then it takes over anyway: whoever reloads wants the new
-// configuration, and what is wrong may be the old one.
+// changeWithin is how long the parts of a reload's next node may take to say how
+// they fare, and then the hub to accept it as it did the one that runs. It takes
+// over anyway: whoever reloads wants the new configuration, and what is wrong
+// may be the old one.
 const changeWithin = 10 * time.Second
 
 // A succession runs nodes, one after the other as the configuration is reloaded,
@@ -50,14 +51,14 @@ type turn struct {
 	done chan error
 }
 
-// begin starts the next node, beside the one that runs. An error means a
-// configuration that cannot work.
+// begin starts the next node, beside the one that runs. It does not join the
+// hub yet. An error means a configuration that cannot work.
 func (s *succession) begin(ctx context.Context) (*turn, error) {
 	n, err := newNode(s.home, s.environ, s.log, s.counts)
 	if err != nil {
 		return nil, err
 	}
-	n.listeners = s.listeners
+	n.listeners, n.joins = s.listeners, make(chan struct{})
 	if former := s.current.Load(); former != nil {
 		n.offset.Store(former.offset.Load()) // till it has measured for itself: the hub looks at the time
 	}
@@ -81,16 +82,26 @@ func (s *succession) lead(t *turn) {
 	close(t.leads)
 }
 
-// run serves until ctx ends. Only a configuration that cannot work at the start
-// is an error.
-func (s *succession) run(ctx context.Context) error {
+// run serves until ctx ends, or another process has taken over. Only a
+// configuration that cannot work at the start is an error, and a takeover of
+// its own that comes to nothing.
+func (s *succession) run(ctx context.Context, c *claim, over *takeover) error {
 	defer s.listeners.close()
 	defer signal.Stop(s.hangup)
+	over.bring(s.listeners)
 	t, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
 	s.log.Info("connector starts", "version", thisBuild().Version, "home", s.home.Dir(), "instance", t.identity.ID)
+	s.current.Store(t.node)
+	if over == nil {
+		close(t.joins) // what is asked meanwhile waits for the parts
+	}
+	if err := over.complete(ctx, s, t); err != nil {
+		s.end(t)
+		return err
+	}
 	s.lead(t)
 	p := &pulse{ask: func() { s.current.Load().touch() }, within: pulseWithin}
 	go s.manager.Watch(ctx, p.well, func(err error) { s.log.Error("the connector hangs", "err", err) })
@@ -100,6 +111,9 @@ func (s *succession) run(ctx context.Context) error {
 	if err := s.manager.Ready(); err != nil {
 		s.log.Warn("the service manager was not told", "err", err)
 	}
+	s.listeners.settle()
+	d := newPorter(c, s)
+	defer d.open(ctx)()
 	for {
 		select {
 		case <-ctx.Done():
@@ -108,6 +122,16 @@ func (s *succession) run(ctx context.Context) error {
 			return nil
 		case <-s.hangup:
 			t = s.reload(ctx, t)
+		case h := <-d.taken():
+			if !h.settle() {
+				continue
+			}
+			t.leave(h)
+			s.listeners.close()
+			s.end(t)
+			h.close()
+			s.log.Info("connector stopped: another process has taken over", "pid", h.pid, "version", h.version)
+			return nil
 		}
 	}
 }
@@ -122,9 +146,9 @@ func (s *succession) reload(ctx context.Context, t *turn) *turn {
 		s.log.Error("reload refused; the running configuration stays", "err", oneLine(err.Error()))
 		return t
 	}
-	within, cancel := context.WithTimeout(ctx, changeWithin)
-	next.await(within, func() string { return next.behind(t.node) })
-	cancel()
+	next.await(ctx, changeWithin, next.mute)
+	close(next.joins)
+	next.await(ctx, changeWithin, func() string { return next.behind(t.node) })
 	s.lead(next)
 	t.leave(next)
 	s.end(t)
@@ -163,9 +187,11 @@ func (n *node) Reply(ctx context.Context, reply []byte) error {
 // readyEvery is how often a node that begins is looked at.
 const readyEvery = 10 * time.Millisecond
 
-// await waits until nothing is missing any more, or ctx ends; then it returns
-// what still is.
-func (n *node) await(ctx context.Context, missing func() string) string {
+// await waits until nothing is missing any more, for so long at the most; then
+// it returns what still is.
+func (n *node) await(ctx context.Context, within time.Duration, missing func() string) string {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	beat := time.NewTicker(readyEvery)
 	defer beat.Stop()
 	for {
@@ -181,16 +207,49 @@ func (n *node) await(ctx context.Context, missing func() string) string {
 	}
 }
 
-// behind says what the node has not got yet of what the former one has: the
-// hub's acceptance; and what its own parts have not said yet.
-func (n *node) behind(former *node) string {
+// mute says which of the node's parts has not said yet how it fares, without
+// which no login is answered; "" is none.
+func (n *node) mute() string {
 	switch {
-	case former.accepted() && !n.accepted():
-		return "the hub has not accepted it"
 	case !n.dirReport.heard() && n.directory.failed() == nil:
-		return "the directory has not been asked"
+		return "directory: not asked yet"
 	case !n.mapper.settled():
-		return "the profile mapper is not ready"
+		return "mapper: not ready"
+	}
+	return ""
+}
+
+// unable says what the node lacks to answer logins, and why; "" is nothing.
+func (n *node) unable() string {
+	if n.dirReport.well() {
+		return n.mute()
+	}
+	return "directory: " + n.detail("directory")
+}
+
+// behind says what the node has not got yet of what the former one has: the
+// hub's acceptance.
+func (n *node) behind(former *node) string {
+	if former.accepted() {
+		return n.outside()
+	}
+	return ""
+}
+
+// outside says why the hub has not accepted the node, or "".
+func (n *node) outside() string {
+	if n.accepted() {
+		return ""
+	}
+	return "hub: " + n.detail("hub")
+}
+
+// detail is what a part says of itself.
+func (n *node) detail(part string) string {
+	for _, p := range n.agent.Health() {
+		if p.Part == part {
+			return p.Detail
+		}
 	}
 	return ""
 }

@@ -100,7 +100,7 @@ func (n *Notifier) Show(ctx context.Context, line func() (news, rest string)) {
 	news, rest, last := "", "", time.Time{}
 	for {
 		if a, b := line(); a != news || b != rest && time.Since(last) >= showRarely {
-			if n.muted.Load() || n.show(oneLine(a+b)) == nil { // else again in a moment
+			if !n.muted.Load() && n.show(oneLine(a+b)) == nil { // else again in a moment
 				news, rest, last = a, b, time.Now()
 			}
 		}
