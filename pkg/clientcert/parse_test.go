@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -148,6 +149,21 @@ func FuzzCRL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if c, err := parseCRL(data); (c == nil) == (err == nil) {
 			t.Errorf("%v, %v", c, err)
+		}
+	})
+}
+
+func FuzzOCSP(f *testing.F) {
+	root := lab.NewPKI(f, "/CN=Root", nil)
+	file, _ := root.Issue("/CN=jane", lab.UserExtensions)
+	chain := load(f, file, root.CAFile)
+	f.Add([]byte{0x30, 0x03, 0x0a, 0x01, 0x06}) // unauthorized
+	f.Add([]byte{0x30, 0x80})
+	now := time.Now()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		defer func() { _ = recover() }() // as remember does: its parser is not ours
+		if s, _, err := readOCSP(data, chain[0], chain[1], now); s != unknown || err == nil {
+			t.Errorf("%x says %d, %v", data, s, err)
 		}
 	})
 }
