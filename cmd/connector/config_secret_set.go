@@ -68,7 +68,7 @@ func (a *app) setSecret(ctx context.Context, key string, value secretFlags, offl
 		return err
 	}
 	if key == bindPasswordKey {
-		if err := a.checkBindPassword(h, c); err != nil {
+		if err := a.checkBindPassword(ctx, h, c); err != nil {
 			return err
 		}
 	}
@@ -116,7 +116,7 @@ var errEnvOnly = errors.New("OVERRIDE_CONFIG=false: the configuration comes from
 
 // checkBindPassword refuses before anybody is asked for a password that could
 // not be kept or has no use.
-func (a *app) checkBindPassword(h *home.Home, c config.Config) error {
+func (a *app) checkBindPassword(ctx context.Context, h *home.Home, c config.Config) error {
 	d := c.Directory
 	if d.BindMethod != string(directory.Simple) {
 		return fmt.Errorf("LDAP_BIND_METHOD is %s: the service account has no password", d.BindMethod)
@@ -125,7 +125,7 @@ func (a *app) checkBindPassword(h *home.Home, c config.Config) error {
 		return &hinted{errors.New("LDAP_BIND_USER is not set: whose password it is is not known"), "connector config set LDAP_BIND_USER svc@corp.example"}
 	}
 	if c.Agent.Secrets != config.InFile {
-		return a.mayStore(c.Agent.Secrets)
+		return a.mayStore(ctx, h, c.Agent.Secrets)
 	}
 	if _, err := h.Keys(c); err != nil {
 		return &hinted{fmt.Errorf("seal the password: %w", err), "run \"connector install\", which makes the key pair"}

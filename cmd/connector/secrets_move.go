@@ -9,15 +9,20 @@ import (
 	"ad-ldap-connector/pkg/home"
 )
 
-// mayStore says why a store cannot be written to here and now.
-func (a *app) mayStore(store string) error {
-	if err := home.CheckStore(store); err != nil {
+// mayStore says why the store of a home cannot be written to here and now.
+func (a *app) mayStore(ctx context.Context, h *home.Home, store string) error {
+	if err := home.CheckStore(store); err != nil || store != config.InSystemd {
 		return err
 	}
-	if store == config.InSystemd && !privileged() {
+	if !privileged() {
 		return &hinted{errors.New("only root changes a credential of systemd's"), "run it as root"}
 	}
-	return nil
+	s, _, err := a.registered(ctx, h)
+	if err == nil && s == nil {
+		return &hinted{fmt.Errorf("no service of systemd's runs %s", h.Dir()),
+			"install it as a service, or have a unit of your own load the credential: connector help secrets"}
+	}
+	return err
 }
 
 // keepPassword puts the service account's password into a store and has the
@@ -58,12 +63,8 @@ func (a *app) tellSystemd(ctx context.Context, h *home.Home, c config.Config) (n
 	if err != nil {
 		return "", false, err
 	}
-	if s == nil {
-		if c.Agent.Secrets != config.InSystemd {
-			return "", false, nil
-		}
-		return "", false, &hinted{fmt.Errorf("no service of systemd's runs %s", h.Dir()),
-			"install it as a service, or have a unit of your own load the credential: connector help secrets"}
+	if s == nil { // and so nothing needs it
+		return "", false, nil
 	}
 	u := s.Unit
 	u.Program, u.Credentials = h.Program(), credentials(h, c)
@@ -89,10 +90,8 @@ func (a *app) moveSecrets(ctx context.Context, h *home.Home, c config.Config, st
 	if err := errors.Join(ownedByEnvironment(c, bindPasswordKey), ownedStore(c)); err != nil {
 		return err
 	}
-	for _, s := range []string{c.Agent.Secrets, store} {
-		if err := a.mayStore(s); err != nil {
-			return err
-		}
+	if err := a.mayStore(ctx, h, store); err != nil {
+		return err
 	}
 	password, err := bindPassword(h, c)
 	if err != nil {
