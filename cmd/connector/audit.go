@@ -95,7 +95,7 @@ type auditLog struct {
 
 func newAuditLog(log *slog.Logger, m *metrics, again time.Duration) *auditLog {
 	a := &auditLog{
-		again: again, log: log, records: make(chan auditRecord, auditQueue), targets: make(chan auditTarget),
+		again: again, log: log, records: make(chan auditRecord, auditQueue), targets: make(chan auditTarget, 1),
 		end: make(chan struct{}), done: make(chan struct{}), written: m.auditWritten, lost: m.auditLost,
 	}
 	go a.run()
@@ -113,11 +113,18 @@ func (a *auditLog) add(r auditRecord) {
 }
 
 // use has the records written to another file from now on, or to the same one,
-// opened anew.
+// opened anew. It does not wait for that either: a disk may hang.
 func (a *auditLog) use(t auditTarget) {
-	select {
-	case a.targets <- t:
-	case <-a.done:
+	for {
+		select {
+		case a.targets <- t:
+			return
+		default:
+		}
+		select {
+		case <-a.targets: // nobody has begun with it yet
+		default:
+		}
 	}
 }
 
@@ -151,6 +158,11 @@ func (a *auditLog) run() {
 		case now := <-tick.C:
 			w.tend(now)
 		case <-a.end:
+			select {
+			case t := <-a.targets:
+				w.become(t)
+			default:
+			}
 			w.after = time.Time{} // the last try
 			for w.open(); w.file != nil && w.bad == "" && len(a.records) > 0; {
 				w.take(<-a.records)

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -118,7 +120,7 @@ func TestAuditFileTurns(t *testing.T) {
 		a.add(auditRecord{Request: fmt.Sprint(i), User: strings.Repeat("x", 400)})
 		lab.Eventually(t, "it to be written", func() bool { return len(a.records) == 0 })
 	}
-	a.use(auditTarget{}) // so that all is there
+	a.close()
 	last := 99
 	for _, suffix := range []string{"", ".1", ".2"} {
 		all := requests(t, file+suffix)
@@ -135,13 +137,41 @@ func TestAuditFileTurns(t *testing.T) {
 	if _, err := os.Stat(file + ".3"); err == nil {
 		t.Error("a third is kept")
 	}
-	a.use(auditTargetOf(h, c))
+	a, _ = auditTo(t, auditTargetOf(h, c), time.Hour)
+	a.add(auditRecord{Request: "first"})
+	lab.Eventually(t, "it to begin", func() bool { return slices.Contains(requests(t, file), "first") })
 	if err := os.Rename(file, file+".mine"); err != nil {
 		t.Fatal(err)
 	}
 	lab.Eventually(t, "another file", func() bool { _, err := os.Stat(file); return err == nil })
 	a.add(auditRecord{Request: "later"})
 	lab.Eventually(t, "it to be used", func() bool { return fmt.Sprint(requests(t, file)) == "[later]" })
+}
+
+// TestAuditFileOnADiskThatHangs: neither a login, nor a reload, nor the end wait
+// for it for long.
+func TestAuditFileOnADiskThatHangs(t *testing.T) {
+	t.Parallel()
+	hang := make(chan struct{})
+	t.Cleanup(func() { close(hang) })
+	target := auditTarget{open: func() (recordFile, error) { <-hang; return nil, errors.New("it hung") }}
+	a := newAuditLog(newLog(discard, false, false), newMetrics(), time.Hour)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 3 {
+			a.use(target)
+			for range 2 * auditQueue {
+				a.add(auditRecord{})
+			}
+		}
+		a.close()
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Minute):
+		t.Error("it waits")
+	}
 }
 
 // A narrow disk takes so many octets, and then none until there is room.
