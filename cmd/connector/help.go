@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-//go:embed guide/*.md guide/metrics/*
+//go:embed guide/*.md guide/metrics/* guide/load-balancer/*
 var guides embed.FS
 
 // exitStatuses is what every command's help ends with.

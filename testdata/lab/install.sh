@@ -30,6 +30,8 @@ need xmlsec1 xmlsec1
 need promtool prometheus
 need nft nftables
 need ip iproute2
+need haproxy haproxy
+need nginx nginx-light libnginx-mod-stream
 need systemd-nspawn systemd-container
 need mmdebstrap mmdebstrap arch-test
 need nsenter util-linux
