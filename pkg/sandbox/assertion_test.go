@@ -36,7 +36,7 @@ func TestAssertionsAreJudged(t *testing.T) {
 	}
 	assertion := cut("<saml:Assertion ", "</saml:Assertion>")
 	signature := cut("<Signature ", "</Signature>")
-	forged := strings.Replace(strings.Replace(assertion, signature, "", 1), "ae8fbd21", "00000000", -1)
+	forged := strings.ReplaceAll(strings.Replace(assertion, signature, "", 1), "ae8fbd21", "00000000")
 	const audience = "urn:auth0:corp"
 	for _, tt := range []struct {
 		name     string

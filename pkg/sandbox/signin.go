@@ -51,7 +51,7 @@ func (c *Cloud) serveSignIn(w http.ResponseWriter, r *http.Request) {
 	query.Set("wtrealm", cloudRealm)
 	query.Set("wctx", c.pend(cc.Name))
 	to.RawQuery = query.Encode()
-	http.Redirect(w, r, to.String(), http.StatusFound) //nolint:gosec // where the agent said, with its ticket
+	http.Redirect(w, r, to.String(), http.StatusFound)
 }
 
 // pend remembers a sign-in that has begun, and returns what stands for it.

@@ -55,7 +55,7 @@ var languages = []words{
 		Sorry:        "Das hat nicht geklappt", Bad: "Die Adresse, die Sie hierher geführt hat, ist ungültig. Gehen Sie zurück zur Anwendung und versuchen Sie es noch einmal.",
 		Reference: "Kennzeichen",
 	},
-	{
+	{ //nolint:gosec // a word for passwords, and none
 		Lang: "es", Username: "Nombre de usuario", Password: "Contraseña", SignIn: "Iniciar sesión",
 		Submit: "Continuar", Working: "Espere, por favor...", NoScript: "Los scripts están desactivados. Haga clic en Continuar.",
 		Incorrect:    "El nombre de usuario o la contraseña no son correctos.",
@@ -73,7 +73,7 @@ var languages = []words{
 		Sorry:        "No ha funcionado", Bad: "La dirección que le ha traído aquí no es válida. Vuelva a la aplicación e inténtelo de nuevo.",
 		Reference: "Referencia",
 	},
-	{
+	{ //nolint:gosec // a word for passwords, and none
 		Lang: "fr", Username: "Nom d’utilisateur", Password: "Mot de passe", SignIn: "Se connecter",
 		Submit: "Continuer", Working: "Un instant...", NoScript: "Les scripts sont désactivés. Cliquez sur Continuer.",
 		Incorrect:    "Le nom d’utilisateur ou le mot de passe est incorrect.",
