@@ -121,7 +121,7 @@ func TestSettingsTheDirectoryRefuses(t *testing.T) {
 func TestADirectoryThatHangs(t *testing.T) {
 	t.Parallel()
 	g := newTrial(t)
-	g.settings["LDAP_HEARTBEAT_SECONDS"], g.settings["LDAP_TIMEOUT_SECONDS"] = 1, 1
+	g.settings["LDAP_HEARTBEAT_SECONDS"], g.settings["REQUEST_TIMEOUT_SECONDS"] = 1, 2
 	g.run(t)
 	g.until(t, "directory", agent.OK, "")
 	g.directory.SetTraits(sandbox.Traits{ActiveDirectory: true, Fault: func(string) sandbox.Fault { return sandbox.FaultSilence }})
@@ -238,10 +238,7 @@ func TestOddTenants(t *testing.T) {
 			cloud := startCloud(t)
 			o := newOddTenant(t, cloud)
 			o.answer.Store(tt.odd)
-			said := new(reports)
-			defer func() { t.Log(said) }()
-			var stop func()
-			said, stop = serveSandbox(t, cloud, func(c *config.Config) { c.Tenant.Ticket = config.Secret(o.ticket) })
+			said, stop := serveSandbox(t, cloud, func(c *config.Config) { c.Tenant.Ticket = config.Secret(o.ticket) })
 			lab.Eventually(t, "the reason", func() bool { return !strings.HasPrefix(said.String(), "ok") && strings.Contains(said.String(), tt.why) })
 			o.answer.Store(nil)
 			awaitAgent(t, cloud)
