@@ -76,6 +76,7 @@ func installedLife(t *testing.T, s *server) {
 		t.Errorf("status: %s", out)
 	}
 
+	installedRestart(t, s, "life")
 	pid := s.pid()
 	s.Run("kill", "-KILL", pid)
 	lab.Eventually(t, "another process", func() bool { now := s.pid(); return now != "0" && now != pid && s.healthy() })
