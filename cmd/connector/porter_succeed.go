@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,7 @@ func (d *porter) succeed(wire *porterWire) error {
 		d.heir, d.succeeded = 0, nil
 		d.mu.Unlock()
 	}()
-	cmd := exec.Command(program, successorArgs(os.Args[1:])...)
+	cmd := exec.CommandContext(context.WithoutCancel(d.ctx), program, successorArgs(os.Args[1:])...) // it outlives this process
 	cmd.Env = successorEnviron(os.Environ())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	d.mu.Lock() // before it asks
@@ -70,7 +71,8 @@ func (d *porter) succeed(wire *porterWire) error {
 	default:
 	}
 	_ = cmd.Process.Kill() // it may have ended
-	<-ended
+	killed := <-ended      // as it was told
+	d.s.log.Info("the successor was ended", "pid", cmd.Process.Pid, "how", endedHow(killed).Error())
 	return err
 }
 

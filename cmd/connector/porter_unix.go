@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,9 @@ func dialPorter(path string) (net.Conn, error) {
 		return nil, err
 	}
 	defer done()
-	conn, err := net.DialTimeout("unix", name, porterPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), porterPatience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", name)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", path, bareNet(err))
 	}
