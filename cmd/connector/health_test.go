@@ -41,7 +41,7 @@ func TestHealthWhileStopping(t *testing.T) {
 	url := <-address
 	ask := func(path string) (int, string) {
 		t.Helper()
-		res, err := http.Get(url + path) //nolint:noctx // a test's
+		res, err := http.Get(url + path)
 		if err != nil {
 			return 0, err.Error()
 		}

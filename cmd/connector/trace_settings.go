@@ -77,23 +77,23 @@ func traceSettingsOf(c config.Config, environ []string) (*traceSettings, error) 
 	default:
 		faults = append(faults, fmt.Errorf("OTEL_EXPORTER_OTLP_COMPRESSION: %q is neither gzip nor none", z))
 	}
-	number := func(to *int, least, most int, names ...string) {
+	number := func(to *int, most int, names ...string) {
 		text := env(names...)
 		if text == "" {
 			return
 		}
 		n, err := strconv.Atoi(text)
-		if err != nil || n < least || n > most {
-			faults = append(faults, fmt.Errorf("%s: %q is no number between %d and %d", names[0], text, least, most))
+		if err != nil || n < 1 || n > most {
+			faults = append(faults, fmt.Errorf("%s: %q is no number between 1 and %d", names[0], text, most))
 			return
 		}
 		*to = n
 	}
 	timeout, delay := int(s.timeout/time.Millisecond), int(s.delay/time.Millisecond)
-	number(&timeout, 1, 600_000, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
-	number(&delay, 1, 600_000, "OTEL_BSP_SCHEDULE_DELAY")
-	number(&s.queue, 1, mostTraceQueue, "OTEL_BSP_MAX_QUEUE_SIZE")
-	number(&s.batch, 1, mostTraceQueue, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE")
+	number(&timeout, 600_000, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+	number(&delay, 600_000, "OTEL_BSP_SCHEDULE_DELAY")
+	number(&s.queue, mostTraceQueue, "OTEL_BSP_MAX_QUEUE_SIZE")
+	number(&s.batch, mostTraceQueue, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE")
 	s.timeout, s.delay = time.Duration(timeout)*time.Millisecond, time.Duration(delay)*time.Millisecond
 	var err error
 	if s.ratio, err = sampleRatio(env("OTEL_TRACES_SAMPLER"), env("OTEL_TRACES_SAMPLER_ARG")); err != nil {

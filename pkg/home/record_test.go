@@ -97,7 +97,7 @@ func TestRecordFollowsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		victim := filepath.Join(t.TempDir(), "victim")
-		if err := os.WriteFile(victim, []byte("mine"), 0o644); err != nil { //nolint:gosec // that is what is to stay
+		if err := os.WriteFile(victim, []byte("mine"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.MkdirAll(h.Path("logs"), 0o700); err != nil {
