@@ -20,7 +20,7 @@ import (
 // The headers by which a proxy in front says who a user is, and proves itself.
 const (
 	userHeader   = "X-Forwarded-User"
-	secretHeader = "X-Connector-Proxy-Secret"
+	secretHeader = "X-Connector-Proxy-Secret" //nolint:gosec // a name, no secret
 )
 
 // frontends are the proxies and balancers in front of PORT.
