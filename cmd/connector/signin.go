@@ -118,7 +118,7 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 	if server.Shutdown(patience) != nil {
 		_ = server.Close() // who has not finished by now does not matter any more
 	}
-	<-served // it was told to end
+	<-served //nolint:errcheck // it was told to end
 	return nil
 }
 
