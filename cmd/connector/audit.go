@@ -21,8 +21,8 @@ import (
 type auditRecord struct {
 	Time       time.Time `json:"time"`             // when the request came, UTC
 	From       string    `json:"from"`             // "hub", or "browser"
-	Command    string    `json:"command"`          // as the tenant names it
-	Request    string    `json:"request"`          // the tenant's pid of it
+	Command    string    `json:"command"`          // as the tenant names it; "sign_in" of a browser
+	Request    string    `json:"request"`          // the tenant's pid of it; "" of a browser's
 	User       string    `json:"user"`             // as it was asked about
 	Outcome    string    `json:"outcome"`          // accepted, refused or fault
 	Reason     string    `json:"reason,omitempty"` // of a refusal, or the fault's text

@@ -6,6 +6,7 @@ import (
 
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/hub"
+	"ad-ldap-connector/pkg/wsfed"
 )
 
 // answered learns of each answer that the hub got, or should have got.
@@ -27,6 +28,23 @@ func (n *node) auditRecord(a hub.Answer) auditRecord {
 		Outcome: a.Outcome, Reason: strings.ToValidUTF8(a.Reason, "\uFFFD"), Fault: string(a.Fault), Server: a.Server(), TookMs: ms(a.Took),
 		Tenant: hostOf(t.Hub), Connection: t.Connection, Instance: n.identity.ID, Link: a.Link, Lost: a.Lost,
 	}
+}
+
+// signedIn learns of each try to get in by the browser.
+func (n *node) signedIn(e wsfed.Entry) {
+	n.stats.metrics().signIns.WithLabelValues(e.Method, string(e.Outcome)).Inc()
+	if n.config.Signals.AuditFile != "" {
+		n.stats.auditLog(n.log).add(n.signInRecord(e))
+	}
+}
+
+func (n *node) signInRecord(e wsfed.Entry) auditRecord {
+	r := n.auditRecord(hub.Answer{Arrived: e.Began, Command: "sign_in", User: e.User, Outcome: string(e.Outcome), Reason: e.Reason, Took: e.Took})
+	r.From, r.Remote, r.Method = "browser", e.Source, e.Method
+	if e.Outcome == wsfed.Throttled || e.Outcome == wsfed.Busy {
+		r.Outcome, r.Reason = string(wsfed.Refused), string(e.Outcome)
+	}
+	return r
 }
 
 // watchAudit reports how the audit file fares.

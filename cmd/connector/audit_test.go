@@ -15,6 +15,7 @@ import (
 	"ad-ldap-connector/pkg/home"
 	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/identity"
+	"ad-ldap-connector/pkg/wsfed"
 	"ad-ldap-connector/testdata/lab"
 )
 
@@ -76,6 +77,28 @@ func TestAuditFileHasTheRequests(t *testing.T) {
 {"time":"0001-01-01T00:00:00Z","from":"hub","command":"change_password","request":"p-2","user":"a\\n\\"b","outcome":"fault","reason":"boom","fault":"unanswered","tookMs":0,"tenant":"corp.example","connection":"corp","instance":"node-1","lost":true}
 `
 	if want = strings.ReplaceAll(want, `\\`, `\`); err != nil || string(data) != want {
+		t.Errorf("%v\n%s\nwant\n%s", err, data, want)
+	}
+}
+
+// TestAuditFileHasTheBrowsers: each try, with where it came from.
+func TestAuditFileHasTheBrowsers(t *testing.T) {
+	t.Parallel()
+	h, c := auditHome(t)
+	n := &node{home: h, config: c, stats: new(stats), log: newLog(discard, false, false), identity: instance{"node-1"}}
+	c.Tenant.Hub, c.Tenant.Connection = "wss://corp.example/lo/hub", "corp"
+	n.served.Store(&c.Tenant)
+	n.stats.follow(n)
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	n.signedIn(wsfed.Entry{Method: "kerberos", Outcome: wsfed.Accepted, User: "jane", Source: "192.0.2.7", Began: at, Took: 2 * time.Millisecond})
+	n.signedIn(wsfed.Entry{Method: "password", Outcome: wsfed.Throttled, User: "jane", Source: "192.0.2.7", Began: at})
+	n.stats.close()
+	data, err := os.ReadFile(h.Path("logs", "audit.jsonl"))
+	const rest = `"tenant":"corp.example","connection":"corp","instance":"node-1","remote":"192.0.2.7"`
+	want := `{"time":"2026-01-02T03:04:05Z","from":"browser","command":"sign_in","request":"","user":"jane","outcome":"accepted","tookMs":2,` + rest + `,"method":"kerberos"}
+{"time":"2026-01-02T03:04:05Z","from":"browser","command":"sign_in","request":"","user":"jane","outcome":"refused","reason":"throttled","tookMs":0,` + rest + `,"method":"password"}
+`
+	if err != nil || string(data) != want {
 		t.Errorf("%v\n%s\nwant\n%s", err, data, want)
 	}
 }

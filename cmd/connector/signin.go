@@ -153,7 +153,6 @@ func (n *node) signInHandler(s signInSettings, ways signInWays) (http.Handler, e
 	if err != nil {
 		return nil, err
 	}
-	entered := n.stats.metrics().signIns
 	return wsfed.New(n.users, wsfed.Options{
 		Signer: s.pair.Signer, Certificate: s.pair.Certificate,
 		Realm: t.Realm, PostURLs: t.PostURLs, Issuer: firstIssuer(t.Issuer), Site: t.SiteName, URL: t.ServerURL,
@@ -161,7 +160,7 @@ func (n *node) signInHandler(s signInSettings, ways signInWays) (http.Handler, e
 		Secret: secret, SessionLife: c.Session, AssertionLife: c.Assertion,
 		Guard: n.signInGuard, AtOnce: n.config.Directory.ParallelBinds, Within: n.config.Agent.RequestTimeout,
 		Now: n.now, Log: n.log.With("part", "signin"),
-		Entered: func(e wsfed.Entry) { entered.WithLabelValues(e.Method, string(e.Outcome)).Inc() },
+		Entered: n.signedIn,
 	})
 }
 

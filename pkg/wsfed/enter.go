@@ -12,6 +12,7 @@ import (
 // enter is the way in: by a session, by what the browser proves, or else to
 // the form.
 func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
+	began := h.o.Now()
 	q, err := h.o.parse(r.URL.RawQuery)
 	if err != nil {
 		h.bad(w, r, err)
@@ -38,7 +39,7 @@ func (h *handler) enter(w http.ResponseWriter, r *http.Request) {
 		case errors.Is(err, ErrAnswered):
 			return
 		default:
-			h.o.Entered(Entry{way.Method.String(), Refused})
+			h.tell(r, began, Entry{Method: way.Method.String(), Outcome: Refused, Reason: err.Error()})
 			h.say(r, "a proof was refused", "method", way.Method.String(), "err", err)
 			message = (*words).unproved
 		}
@@ -79,23 +80,24 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, q request) (mes
 	var refusal *identity.Refusal
 	if errors.As(err, &refusal) {
 		h.end(w, r)
-		h.o.Entered(Entry{"session", Refused})
+		h.tell(r, began, Entry{Method: "session", Outcome: Refused, User: s.User, Reason: string(refusal.Reason)})
 		h.o.Log.Info("a session ended: the directory does not admit its user any more", "user", s.User, "reason", refusal.Reason)
 		return (*words).ended, false
 	}
 	if err != nil {
-		h.o.Entered(Entry{"session", Fault})
+		h.tell(r, began, Entry{Method: "session", Outcome: Fault, User: s.User, Reason: err.Error()})
 		h.fault(w, r, http.StatusServiceUnavailable, err)
 		return nil, true
 	}
 	who, err := subjectOf(profile)
 	if err == nil && idOf(who) != s.ID {
 		h.end(w, r)
-		h.o.Entered(Entry{"session", Refused})
+		h.tell(r, began, Entry{Method: "session", Outcome: Refused, User: s.User, Reason: "the name is another user's now"})
 		h.o.Log.Info("a session ended: the name is another user's now", "user", s.User)
 		return (*words).ended, false
 	}
-	h.o.Entered(Entry{"session", h.post(w, r, q, s.Method, time.Unix(s.Proved, 0), who, err)})
+	outcome := h.post(w, r, q, s.Method, time.Unix(s.Proved, 0), who, err)
+	h.tell(r, began, Entry{Method: "session", Outcome: outcome, User: s.User, Reason: faultOf(err)})
 	h.o.Log.Info("sign-in by session", "user", s.User, "from", sourceOf(h.o.Source(r)), "took", h.o.Now().Sub(began))
 	return nil, true
 }
@@ -109,11 +111,11 @@ func (h *handler) proved(w http.ResponseWriter, r *http.Request, q request, meth
 	profile, err := h.users.Admit(ctx, p)
 	var refusal *identity.Refusal
 	if errors.As(err, &refusal) {
-		h.o.Entered(Entry{method.String(), Refused})
+		h.tell(r, began, Entry{Method: method.String(), Outcome: Refused, User: p.Name, Reason: string(refusal.Reason)})
 		return false, err
 	}
 	if err != nil {
-		h.o.Entered(Entry{method.String(), Fault})
+		h.tell(r, began, Entry{Method: method.String(), Outcome: Fault, User: p.Name, Reason: err.Error()})
 		h.fault(w, r, http.StatusServiceUnavailable, err)
 		return true, nil
 	}
@@ -129,10 +131,18 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request, q request, metho
 		h.begin(w, r, s)
 	}
 	outcome := h.post(w, r, q, method, h.o.Now(), who, err)
-	h.o.Entered(Entry{method.String(), outcome})
+	h.tell(r, began, Entry{Method: method.String(), Outcome: outcome, User: s.User, Reason: faultOf(err)})
 	if outcome == Accepted {
 		h.o.Log.Info("signed in", "user", s.User, "name", displayName(profile), "method", method.String(), "from", sourceOf(h.o.Source(r)), "took", h.o.Now().Sub(began))
 	}
+}
+
+// faultOf is why nothing could be said of a user, "" when it could.
+func faultOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // slack is how far a consumer's clock may be behind ours.

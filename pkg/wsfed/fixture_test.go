@@ -168,8 +168,19 @@ func (s *site) later(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
+// ended is how a try ended, without by whom.
+type ended struct {
+	method  string
+	outcome Outcome
+}
+
 // last is how the last try ended.
-func (s *site) last() Entry {
+func (s *site) last() ended {
+	e := s.lastEntry()
+	return ended{e.Method, e.Outcome}
+}
+
+func (s *site) lastEntry() Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.entries) == 0 {

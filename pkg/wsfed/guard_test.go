@@ -91,7 +91,7 @@ func TestGuessingEnds(t *testing.T) {
 		t.Errorf("the directory was asked %d times", s.people.asked)
 	}
 	a := s.login(t, "ada", "right")
-	if a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" || !strings.Contains(a.body, "too many attempts") || s.last() != (Entry{"password", Throttled}) {
+	if a.StatusCode != http.StatusTooManyRequests || a.Header.Get("Retry-After") == "" || !strings.Contains(a.body, "too many attempts") || s.last() != (ended{"password", Throttled}) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	if a := s.login(t, "bob", "right"); !a.signedIn() {
@@ -110,7 +110,7 @@ func TestAFullHouse(t *testing.T) {
 		return held
 	})
 	second := s.do(t, http.MethodPost, "/wsfed/direct", "username=bob&password=right")
-	if second.StatusCode != http.StatusServiceUnavailable || second.Header.Get("Retry-After") == "" || s.last() != (Entry{"password", Busy}) {
+	if second.StatusCode != http.StatusServiceUnavailable || second.Header.Get("Retry-After") == "" || s.last() != (ended{"password", Busy}) {
 		t.Errorf("%d %s", second.StatusCode, second.body)
 	}
 	close(s.people.hold)

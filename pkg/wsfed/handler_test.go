@@ -33,7 +33,7 @@ func TestTheFormLetsIn(t *testing.T) {
 		t.Fatalf("%d %s", form.StatusCode, form.body)
 	}
 	in := s.login(t, "ada", "right")
-	if !in.signedIn() || s.last() != (Entry{"password", Accepted}) {
+	if !in.signedIn() || s.last() != (ended{"password", Accepted}) {
 		t.Fatalf("%d %s", in.StatusCode, in.body)
 	}
 	for _, want := range []string{
@@ -43,6 +43,9 @@ func TestTheFormLetsIn(t *testing.T) {
 		if !strings.Contains(in.body, want) {
 			t.Errorf("there is no %s in %s", want, in.body)
 		}
+	}
+	if e := s.lastEntry(); e.User != "ada" || e.Source != "127.0.0.1" || e.Reason != "" || e.Began.IsZero() {
+		t.Errorf("it was told as %+v", e)
 	}
 	_, certPEM := agentPair(t)
 	if err := verify(t, in.result(), certPEM); err != nil {
@@ -179,7 +182,7 @@ func TestADirectoryThatIsDown(t *testing.T) {
 	if !strings.Contains(s.log.String(), "ref="+m[1]) || !strings.Contains(s.log.String(), "connection refused") {
 		t.Errorf("the log: %s", s.log)
 	}
-	if s.last() != (Entry{}) && s.last().Outcome != Fault {
+	if s.last() != (ended{}) && s.last().outcome != Fault {
 		t.Errorf("%v", s.last())
 	}
 }
@@ -327,7 +330,7 @@ func TestWays(t *testing.T) {
 			}
 			s.later(time.Minute)
 			again := s.do(t, http.MethodGet, tenants, "")
-			if !again.signedIn() || !strings.Contains(again.result(), "urn:ietf:rfc:1510") || !strings.Contains(again.result(), `AuthenticationInstant="2026-03-04T12:00:00.000Z"`) || s.last() != (Entry{"session", Accepted}) {
+			if !again.signedIn() || !strings.Contains(again.result(), "urn:ietf:rfc:1510") || !strings.Contains(again.result(), `AuthenticationInstant="2026-03-04T12:00:00.000Z"`) || s.last() != (ended{"session", Accepted}) {
 				t.Errorf("the session says another method or time: %s", again.result())
 			}
 		}

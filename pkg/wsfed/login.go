@@ -103,7 +103,7 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 		h.admit(w, r, q, ByPassword, session{User: c.Username}, v.profile, began)
 		return
 	}
-	h.record(r, c, v)
+	h.record(r, began, c, v)
 	status := http.StatusForbidden
 	switch v.outcome {
 	case Throttled:
@@ -123,8 +123,15 @@ func (h *handler) login(w http.ResponseWriter, r *http.Request) {
 
 // record counts and logs a try that did not succeed. A fault is logged with
 // its answer.
-func (h *handler) record(r *http.Request, c identity.Credentials, v verdict) {
-	h.o.Entered(Entry{ByPassword.String(), v.outcome})
+func (h *handler) record(r *http.Request, began time.Time, c identity.Credentials, v verdict) {
+	e := Entry{Method: ByPassword.String(), Outcome: v.outcome, User: c.Username, Reason: string(v.reason)}
+	switch {
+	case v.err != nil:
+		e.Reason = v.err.Error()
+	case v.outcome == Refused && v.reason == "":
+		e.Reason = "the name or the password was missing"
+	}
+	h.tell(r, began, e)
 	switch v.outcome {
 	case Refused:
 		h.o.Log.Info("sign-in refused", "user", short(c.Username), "from", sourceOf(h.o.Source(r)), "reason", v.reason)
@@ -184,7 +191,7 @@ func (h *handler) loginDirect(w http.ResponseWriter, r *http.Request) {
 	}
 	v := h.judge(r, c)
 	if v.outcome != Accepted {
-		h.record(r, c, v)
+		h.record(r, began, c, v)
 		h.refuseDirect(w, r, v)
 		return
 	}
@@ -201,11 +208,11 @@ func (h *handler) loginDirect(w http.ResponseWriter, r *http.Request) {
 		result, err = h.signer.result(h.assertion(q, ByPassword, h.o.Now(), who), q.context)
 	}
 	if err != nil {
-		h.o.Entered(Entry{ByPassword.String(), Fault})
+		h.tell(r, began, Entry{Method: ByPassword.String(), Outcome: Fault, User: c.Username, Reason: err.Error()})
 		h.fault(w, r, http.StatusInternalServerError, err)
 		return
 	}
-	h.o.Entered(Entry{ByPassword.String(), Accepted})
+	h.tell(r, began, Entry{Method: ByPassword.String(), Outcome: Accepted, User: c.Username})
 	h.o.Log.Info("signed in", "user", short(c.Username), "name", displayName(v.profile), "method", ByPassword.String(), "from", sourceOf(h.o.Source(r)), "took", h.o.Now().Sub(began))
 	h.write(w, http.StatusOK, postPolicy, postPage.Lookup("element"), posting{Words: wordsFor(""), To: q.post, Result: result, Context: q.context})
 }

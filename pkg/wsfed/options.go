@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -36,7 +37,7 @@ type Options struct {
 	Now     func() time.Time
 	NewID   func() string // of assertions; nil = at random
 	Log     *slog.Logger
-	Entered func(Entry) // nil, or counts
+	Entered func(Entry) // nil, or learns of every try to get in
 
 	// Source is the address that a request comes from, for the guard and the
 	// log; nil = that of the connection. Behind a balancer it needs to know
@@ -48,6 +49,11 @@ type Options struct {
 type Entry struct {
 	Method  string // a Method's name, or "session"
 	Outcome Outcome
+	User    string        // as typed, at most some 128 octets, or as proved; "" = nobody was named
+	Reason  string        // of a refusal by the directory, as identity has it, or what else was wrong
+	Source  string        // the address that the request came from
+	Began   time.Time     // by Options.Now
+	Took    time.Duration // likewise
 }
 
 // An Outcome is the end of a try. There are no others than these.
@@ -117,6 +123,17 @@ func origin(raw string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// tell says how a try to get in ended that began then.
+func (h *handler) tell(r *http.Request, began time.Time, e Entry) {
+	e.User = short(e.User)
+	e.Source = h.o.Source(r)
+	if host, _, err := net.SplitHostPort(e.Source); err == nil {
+		e.Source = host
+	}
+	e.Began, e.Took = began, h.o.Now().Sub(began)
+	h.o.Entered(e)
 }
 
 // within bounds a request's questions to the directory.

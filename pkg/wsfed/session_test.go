@@ -32,7 +32,7 @@ func TestASessionSparesTheForm(t *testing.T) {
 	s := newSite(t)
 	s.login(t, "ada", "right")
 	asked := s.people.asked
-	if a := s.do(t, http.MethodGet, tenants, ""); !a.signedIn() || s.people.asked != asked || s.last() != (Entry{"session", Accepted}) {
+	if a := s.do(t, http.MethodGet, tenants, ""); !a.signedIn() || s.people.asked != asked || s.last() != (ended{"session", Accepted}) {
 		t.Fatalf("%d %s", a.StatusCode, a.body)
 	}
 	// Another node of the cluster has the same secret, and nothing else in common.
