@@ -158,11 +158,13 @@ func (n *nodeHome) lay(t *testing.T, s *server) {
 // runs checks that the service is as it was.
 func (n *nodeHome) runs(t *testing.T, s *server) {
 	t.Helper()
-	out, _ := s.Try("systemctl", "show", "--property=MainPID", "--value", n.unit)
-	n.ran = strings.TrimSpace(out)
-	if command, _ := s.Try("cat", "/proc/"+n.ran+"/cmdline"); strings.Contains(command, "server.js") != n.running {
-		t.Errorf("%s runs %q", n.unit, command)
-	}
+	// A process that has just begun has no words of its own yet.
+	lab.Eventually(t, n.unit+" to run, or not", func() bool {
+		out, _ := s.Try("systemctl", "show", "--property=MainPID", "--value", n.unit)
+		n.ran = strings.TrimSpace(out)
+		command, _ := s.Try("cat", "/proc/"+n.ran+"/cmdline")
+		return strings.Contains(command, "server.js") == n.running
+	})
 	if out, _ := s.Try("systemctl", "is-enabled", n.unit); (strings.TrimSpace(out) == "enabled") != n.enabled {
 		t.Errorf("%s is %s", n.unit, out)
 	}

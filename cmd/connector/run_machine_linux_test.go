@@ -308,8 +308,8 @@ func cannotRunThere(s *served) {
 		s.Errorf("it started: %s", out)
 	}
 	s.Machine.Run("systemctl", "stop", unitName)
-	said := s.journal("CONNECTOR_EVENT=the connector cannot run")
-	if len(said) == 0 || said[0]["PRIORITY"] != "3" || !strings.Contains(fmt.Sprint(said[0]["CONNECTOR_ERR"]), "config.json") {
+	said := s.records(1, "CONNECTOR_EVENT=the connector cannot run")
+	if said[0]["PRIORITY"] != "3" || !strings.Contains(fmt.Sprint(said[0]["CONNECTOR_ERR"]), "config.json") {
 		s.Errorf("it said %v", said)
 	}
 	s.Machine.Run("cp", "--archive", "/srv/config.json", homeThere+"/config.json")

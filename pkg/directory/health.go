@@ -27,10 +27,7 @@ func (c *Client) Run(ctx context.Context) error {
 			c.report(true, c.serving())
 		}
 		c.returnToBetter() // connections that are always in use are never opened anew
-		for _, s := range c.servers.order() {
-			s.prune()
-		}
-		c.others.prune()
+		c.prune()
 		looked := time.Now()
 		timer := time.NewTimer(c.pause(err == nil))
 		select {
@@ -48,6 +45,14 @@ func (c *Client) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// prune ends the connections that are not to be used again.
+func (c *Client) prune() {
+	for _, s := range c.servers.order() {
+		s.prune()
+	}
+	c.others.prune()
 }
 
 // lookApart is the shortest time between two looks, however many logins have
@@ -113,6 +118,7 @@ func (c *Client) returnToBetter() {
 			c.o.Log.Debug("directory server is not back", "server", s.url, "err", err)
 		}
 		c.tell(c.servers.tried(s, err))
+		c.prune() // what is idle at a worse server is not left there until the next look
 	}) {
 		c.servers.tried(s, ErrClosed)
 	}

@@ -36,7 +36,7 @@ func (c *Cloud) Flood(ctx context.Context, connection string, frames int) (sent 
 			return sent, ctx.Err()
 		}
 		err := l.send(kinds[sent%len(kinds)])
-		if err == nil && sent%floodAhead == floodAhead-1 {
+		if err == nil && sent%floodAhead == floodAhead-1 && sent+1 < frames {
 			err = l.conn.Ping(ctx)
 		}
 		if err != nil {
