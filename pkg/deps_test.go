@@ -68,6 +68,7 @@ var owners = map[string][]string{
 	"golang.org/x/net/http/httpproxy":   {}, // cmd/connector only: one dialer for all
 	"github.com/gofrs/flock":            {"home"},
 	"filippo.io/age":                    {"home"}, // archives are encrypted where they are made and read
+	"github.com/zalando/go-keyring":     {"home"}, // the account's keyring is a store of SECRETS
 	"github.com/jellydator/ttlcache/v3": {"directory"},
 	// The directory has the client side of Kerberos, with which the service
 	// account binds; the keys that prove browsers are the other room's.
