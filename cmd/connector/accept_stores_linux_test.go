@@ -42,6 +42,9 @@ func storedThere(t *testing.T, s *server) {
 	if exitOf(t, err) != exitFault || !strings.Contains(out, "only root opens its credentials") || !strings.Contains(out, "hint: run this as root") {
 		t.Errorf("for the account: %v: %s", err, out)
 	}
+	if out, err := s.Try("connector", "config", "set", "SECRETS", "keyring"); exitOf(t, err) != exitFault || !strings.Contains(out, "the service auth0-adldap runs this home") || !strings.Contains(out, "hint: set SECRETS to systemd") {
+		t.Errorf("a service's keyring: %v: %s", err, out)
+	}
 	s.rotates(first)
 	s.moves()
 

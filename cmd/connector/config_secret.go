@@ -47,7 +47,7 @@ func secretKeys() (keys []config.Key) {
 type keptSecret struct {
 	Key    string `json:"key"`
 	Set    bool   `json:"set"`
-	Kept   string `json:"kept"`   // file, systemd, dpapi, environment, or "" when it is not set
+	Kept   string `json:"kept"`   // file, systemd, dpapi, keyring, environment, or "" when it is not set
 	Sealed bool   `json:"sealed"` // it cannot be read where it lies
 }
 

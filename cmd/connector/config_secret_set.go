@@ -45,7 +45,7 @@ secrets are kept in config.json. See connector help secrets.`,
 type secretResult struct {
 	Result string `json:"result"` // kept
 	Key    string `json:"key"`
-	Kept   string `json:"kept"`  // file, systemd or dpapi
+	Kept   string `json:"kept"`  // file, systemd, dpapi or keyring
 	Tried  bool   `json:"tried"` // the directory took it
 	Live   bool   `json:"live"`  // a running connector has it
 	Next   string `json:"next"`  // what is left to do, or ""

@@ -59,7 +59,7 @@ func (o *installAnswers) add(f *pflag.FlagSet) {
 	f.StringVar(&o.server, "server-url", "", "public `URL` of this connector, for sign-in in the browser")
 	f.BoolVar(&o.noService, "no-service", false, "provision the home only; another program starts \"connector run\"")
 	f.BoolVar(&o.noStart, "no-start", false, "register the service, and start it with the next start of the system")
-	f.StringVar(&o.secrets, "secrets", "", "where the service account's password is kept: `file|systemd|dpapi` (default file)")
+	f.StringVar(&o.secrets, "secrets", "", "where the service account's password is kept: `file|systemd|dpapi|keyring` (default file)")
 	f.StringVar(&o.account, "user", "", "account that the service runs under, by its `name` (default: one of its own)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the plan and change nothing")
 	f.BoolVar(&o.nonInteractive, "non-interactive", false, "never ask, also on a terminal")

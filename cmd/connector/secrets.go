@@ -1,6 +1,8 @@
 package main
 
 import (
+	"runtime"
+
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/directory"
 	"ad-ldap-connector/pkg/home"
@@ -15,10 +17,27 @@ func (o *installAnswers) checkSecrets(c config.Config) error {
 		return &hinted{usagef("SECRETS systemd needs a service that systemd starts, and --no-service makes none"),
 			"without one, set SECRETS to systemd in the environment of a unit of your own: connector help secrets"}
 	}
+	if !o.noService && store == config.InKeyring {
+		return &hinted{usagef("%s", keyringOfAPerson), "set SECRETS to " + storeOfServices() + "; or provision with --no-service what you start yourself"}
+	}
 	if err := home.CheckStore(store); err != nil {
 		return &usageError{err}
 	}
 	return nil
+}
+
+// keyringOfAPerson is why no service is given a keyring.
+const keyringOfAPerson = "SECRETS keyring is opened by a person who logs in, and a service starts without one"
+
+// storeOfServices is what serves a service of this system instead.
+func storeOfServices() string {
+	switch runtime.GOOS {
+	case "linux":
+		return config.InSystemd
+	case "windows":
+		return config.InDPAPI
+	}
+	return config.InFile
 }
 
 // needsCredential reports whether the service has its password from systemd.

@@ -7,10 +7,16 @@ import (
 
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/home"
+	"ad-ldap-connector/pkg/service"
 )
 
 // mayStore says why the store of a home cannot be written to here and now.
 func (a *app) mayStore(ctx context.Context, h *home.Home, store string) error {
+	if store == config.InKeyring {
+		if name, err := serviceOf(ctx, h); err != nil || name != "" {
+			return errors.Join(err, refusedKeyring(name))
+		}
+	}
 	if err := home.CheckStore(store); err != nil || store != config.InSystemd {
 		return err
 	}
@@ -23,6 +29,32 @@ func (a *app) mayStore(ctx context.Context, h *home.Home, store string) error {
 			"install it as a service, or have a unit of your own load the credential: connector help secrets"}
 	}
 	return err
+}
+
+// serviceOf names the service that runs h, "" if there is none.
+func serviceOf(ctx context.Context, h *home.Home) (string, error) {
+	m, err := service.System()
+	if none := (*service.NoManagerError)(nil); errors.As(err, &none) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	list, err := m.List(ctx)
+	for _, r := range list {
+		if sameFolder(r.Home, h.Dir()) {
+			return r.Name, nil
+		}
+	}
+	return "", err
+}
+
+// refusedKeyring says why the service of that name, if any, has no keyring.
+func refusedKeyring(name string) error {
+	if name == "" {
+		return nil
+	}
+	return &hinted{fmt.Errorf("%s: the service %s runs this home", keyringOfAPerson, name), "set SECRETS to " + storeOfServices()}
 }
 
 // keepPassword puts the service account's password into a store and has the

@@ -78,17 +78,8 @@ const (
 	InFile    = "file"    // LDAP_BIND_CREDENTIALS, sealed with the agent's private key
 	InSystemd = "systemd" // a credential that systemd hands to the service
 	InDPAPI   = "dpapi"   // a file that this Windows alone opens
+	InKeyring = "keyring" // the keyring of the account that the connector runs as
 )
-
-// checkSecrets says why there is no keyring. Which of the stores a machine has
-// is the business of who opens them.
-func checkSecrets(c *Config) (string, string) {
-	if c.Agent.Secrets != "keyring" {
-		return "", ""
-	}
-	return "no keyring serves a service: those of desktops are open while a person is logged in, and the kernel's is empty after each start of the system",
-		"write systemd on Linux, dpapi on Windows, or file"
-}
 
 // Stored reports whether the service account's password is in the store that
 // SECRETS names: not where the password itself is configured, which counts

@@ -179,7 +179,7 @@ type Agent struct {
 	ReconnectInterval time.Duration // WS_RECONNECT_INTERVAL_MS: caps the pause between tries; 0 = 30 s
 	HubLinks          int           // HUB_LINKS: links to the hub that are kept, 1 or 2
 	Drain             time.Duration // DRAIN_SECONDS: for the requests in hand when the connector stops
-	Secrets           string        // SECRETS: file, systemd or dpapi
+	Secrets           string        // SECRETS: file, systemd, dpapi or keyring
 
 	Name     string   // INSTANCE_NAME: "" = the instance's id
 	PeerAddr string   // PEER_ADDR: host:port; "" = nowhere

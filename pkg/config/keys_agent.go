@@ -176,9 +176,8 @@ var agentKeys = []Key{
 		field: func(c *Config) any { return &c.Agent.Drain },
 	},
 	{
-		Name: "SECRETS", Type: "string", Group: "Agent", MachineBound: true, Values: []string{InFile, InSystemd, InDPAPI},
-		Doc:   "Where the service account's password is kept: file, sealed in config.json; systemd, in an encrypted credential of the service (Linux); dpapi, sealed by Windows.",
+		Name: "SECRETS", Type: "string", Group: "Agent", MachineBound: true, Values: []string{InFile, InSystemd, InDPAPI, InKeyring},
+		Doc:   "Where the service account's password is kept: file, sealed in config.json; systemd, in an encrypted credential of the service (Linux); dpapi, sealed by Windows; keyring, in the keyring of the account that runs the connector, for one that is no service.",
 		field: func(c *Config) any { return &c.Agent.Secrets },
-		check: checkSecrets,
 	},
 }

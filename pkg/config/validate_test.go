@@ -45,7 +45,7 @@ func TestValidate(t *testing.T) {
 			c.Directory.BindUser, c.Directory.BindPassword, c.Agent.Secrets = "", "", "dpapi"
 		}, []string{"LDAP_BIND_USER"}},
 		{"an unknown store", func(c *Config) { c.Agent.Secrets = "vault" }, []string{"SECRETS"}},
-		{"a keyring", func(c *Config) { c.Agent.Secrets = "keyring" }, []string{"SECRETS"}},
+		{"no such store", func(c *Config) { c.Agent.Secrets = "vault" }, []string{"SECRETS"}},
 		{"a sealed password", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "0aff" }, nil},
 		{"a sealed password with a line end", func(c *Config) { c.Directory.BindPassword, c.Directory.BindCredentials = "", "$2$.00.ff.0a\n" }, nil},
 		{"StartTLS with ldaps", func(c *Config) { c.Directory.StartTLS = true }, []string{"LDAP_STARTTLS"}},
@@ -247,15 +247,6 @@ func TestRealmKeyIsChecked(t *testing.T) {
 	}
 }
 
-// A keyring is refused with the reason, not as a word nobody knows.
-func TestNoKeyring(t *testing.T) {
-	c := good()
-	c.Agent.Secrets = "keyring"
-	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "no keyring serves a service") {
-		t.Error(err)
-	}
-}
-
 // What counts before the store is not in it.
 func TestStored(t *testing.T) {
 	for _, tt := range []struct {
@@ -264,6 +255,7 @@ func TestStored(t *testing.T) {
 	}{
 		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc"}`, true},
 		{`{"SECRETS":"dpapi","LDAP_BIND_USER":"svc"}`, true},
+		{`{"SECRETS":"keyring","LDAP_BIND_USER":"svc"}`, true},
 		{`{"SECRETS":"systemd"}`, false},
 		{`{"LDAP_BIND_USER":"svc"}`, false},
 		{`{"SECRETS":"systemd","LDAP_BIND_USER":"svc","LDAP_BIND_PASSWORD":"x"}`, false},

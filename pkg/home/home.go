@@ -39,6 +39,8 @@ type Home struct {
 	dir     string
 	environ []string
 	now     func() time.Time
+
+	keyringTime time.Duration // bounds what a keyring is asked, if not 0
 }
 
 // Open returns the home in dir, or the system's own when dir is "". The folder

@@ -109,6 +109,9 @@ func storesHere() (found []string) {
 			found = append(found, store)
 		}
 	}
+	if mayUseKeyring() {
+		found = append(found, config.InKeyring)
+	}
 	return found
 }
 

@@ -41,9 +41,14 @@ func (e *StoreError) Hint() string { return e.Advice }
 
 // CheckStore says why this machine has no such store, with a *StoreError, or
 // nil. It needs no rights.
-func CheckStore(store string) error {
-	if store == config.InFile {
+func CheckStore(store string) error { return (&Home{}).checkStore(store) }
+
+func (h *Home) checkStore(store string) error {
+	switch store {
+	case config.InFile:
 		return nil
+	case config.InKeyring:
+		return h.checkKeyring()
 	}
 	return checkStore(store)
 }
@@ -148,8 +153,11 @@ func (h *Home) storeSecret(store, name, value string) error {
 	if !utf8.ValidString(value) || strings.ContainsFunc(value, unicode.IsControl) { // an archive could not have it
 		return errors.New("it is not UTF-8 text, or holds control characters such as a line end")
 	}
-	if err := CheckStore(store); err != nil {
+	if err := h.checkStore(store); err != nil {
 		return err
+	}
+	if store == config.InKeyring {
+		return h.storeInKeyring(name, value)
 	}
 	file, data, err := sealSecret(store, name, value)
 	if err != nil {
@@ -183,7 +191,12 @@ func (h *Home) StoredSecret(store, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	value, err := openSecret(store, name, file, data)
+	var value string
+	if store == config.InKeyring {
+		value, err = h.openInKeyring(name, data)
+	} else {
+		value, err = openSecret(store, name, file, data)
+	}
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", h.Path(secretsFolder, file), err)
 	}
@@ -192,7 +205,7 @@ func (h *Home) StoredSecret(store, name string) (string, error) {
 
 // sealed reads a store's file, by whichever of its names it has.
 func (h *Home) sealed(store, name string) (file string, data []byte, err error) {
-	if err := CheckStore(store); err != nil {
+	if err := h.checkStore(store); err != nil {
 		return "", nil, err
 	}
 	root, err := os.OpenRoot(h.dir)
@@ -221,6 +234,16 @@ func (h *Home) sealed(store, name string) (file string, data []byte, err error) 
 
 // RemoveSecret takes a secret out of a store. That it is not there is no fault.
 func (h *Home) RemoveSecret(store, name string) error {
+	if store == config.InKeyring {
+		if err := h.forgetInKeyring(name); err != nil {
+			return err
+		}
+	}
+	return h.removeFiles(store, name)
+}
+
+// removeFiles takes away what a store has of a secret in the home.
+func (h *Home) removeFiles(store, name string) error {
 	names := []string{}
 	for _, file := range storeFiles(store, name) {
 		names = append(names, path.Join(secretsFolder, file))
@@ -234,7 +257,11 @@ func (h *Home) RemoveSecret(store, name string) error {
 
 // RemoveSecrets takes away what all stores keep here.
 func (h *Home) RemoveSecrets() error {
-	return errors.Join(h.RemoveSecret(config.InSystemd, BindSecret), h.RemoveSecret(config.InDPAPI, BindSecret))
+	var errs []error
+	for _, store := range []string{config.InSystemd, config.InDPAPI, config.InKeyring} {
+		errs = append(errs, h.RemoveSecret(store, BindSecret))
+	}
+	return errors.Join(errs...)
 }
 
 // storeFiles are the names, below secrets/, that a store's file may have.
@@ -244,6 +271,8 @@ func storeFiles(store, name string) []string {
 		return []string{name + encryptedSuffix, name}
 	case config.InDPAPI:
 		return []string{name + ".dpapi"}
+	case config.InKeyring:
+		return []string{name + ".keyring"}
 	}
 	return nil
 }

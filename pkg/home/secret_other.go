@@ -2,8 +2,24 @@
 
 package home
 
-// checkStore: what the system keeps for programs, its keychains, opens to
-// people who are logged in, and to root.
+import (
+	"runtime"
+
+	"ad-ldap-connector/pkg/config"
+)
+
+// checkKeyring: the keychain of macOS is asked by its own program.
+func (h *Home) checkKeyring() error {
+	if runtime.GOOS == "darwin" {
+		return nil
+	}
+	return checkStore(config.InKeyring)
+}
+
+// hangUp: the keychain's program ends by itself when its question is answered.
+func hangUp() {}
+
+// checkStore: no other store but the keyring is here.
 func checkStore(store string) error {
 	return &StoreError{store, "this system has no such store", "set SECRETS to file"}
 }

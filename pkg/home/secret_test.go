@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -29,7 +30,25 @@ func stores(t testing.TB) []string {
 		}
 		t.Logf("not tried here: %s: %v", store, err)
 	}
+	if mayUseKeyring() {
+		found = append(found, config.InKeyring)
+	}
 	return found
+}
+
+// sessionEnv says that the session is one of the tests, and so is its keyring.
+const sessionEnv = "CONNECTOR_TEST_SESSION"
+
+// mayUseKeyring reports whether there is a keyring that is not a person's: the
+// tests', or that of a Windows, which takes no harm.
+func mayUseKeyring() bool { return os.Getenv(sessionEnv) != "" || runtime.GOOS == "windows" }
+
+// most is what a store takes of a password.
+func most(store, password string) string {
+	if store == config.InKeyring {
+		return password[:min(len(password), keyringMost)]
+	}
+	return password
 }
 
 // keepIn puts a password where a store has it, as the commands do.
@@ -88,6 +107,7 @@ func TestStores(t *testing.T) {
 		t.Run(store, func(t *testing.T) {
 			h := lay(t, configured(t))
 			for _, password := range passwords {
+				password = most(store, password)
 				keepIn(t, h, store, password)
 				h = open(t, h.Dir())
 				if got := bindPassword(t, h); got != password {
@@ -178,7 +198,10 @@ func storedApart(t *testing.T, h *Home, store string) {
 // What a machine lacks is said by its name, with what to set instead.
 func TestStoresThatAreNotHere(t *testing.T) {
 	h := lay(t, configured(t))
-	for _, store := range []string{config.InSystemd, config.InDPAPI, "vault"} {
+	for _, store := range []string{config.InSystemd, config.InDPAPI, "vault", config.InKeyring} {
+		if store == config.InKeyring && mayUseKeyring() {
+			continue
+		}
 		err := CheckStore(store)
 		if err == nil {
 			continue

@@ -35,6 +35,12 @@ func checkStore(store string) error {
 	return &StoreError{store, "Windows has no such store", "set SECRETS to dpapi, or to file"}
 }
 
+// checkKeyring: every account has its Credential Manager, a service's too.
+func (h *Home) checkKeyring() error { return nil }
+
+// hangUp: nobody is asked there.
+func hangUp() {}
+
 // encrypts is systemd's.
 func encrypts() bool { return false }
 

@@ -30,7 +30,7 @@ func TestWine(t *testing.T) {
 		w.CopyTree(name, filepath.ToSlash(filepath.Join("/src/pkg/home", name)))
 	}
 	out := w.RunTests(dir, dir+`\home.exe`, "-test.skip="+notUnderWine)
-	if !strings.Contains(out, "--- PASS: TestReplaceStoppedAnywhere ") || strings.Count(out, "\n--- PASS: Test") < 40 {
+	if !strings.Contains(out, "--- PASS: TestStores/keyring ") || !strings.Contains(out, "--- PASS: TestReplaceStoppedAnywhere ") || strings.Count(out, "\n--- PASS: Test") < 40 {
 		t.Error(out)
 	}
 }
