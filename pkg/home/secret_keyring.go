@@ -39,8 +39,8 @@ const (
 // a keyring's program might not take for one word, stands there as its SHA-256.
 func (h *Home) item() string {
 	dir := h.dir
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
 	}
 	if len(dir) > longestName || !utf8.ValidString(dir) || strings.ContainsFunc(dir, unicode.IsControl) {
 		sum := sha256.Sum256([]byte(dir))
