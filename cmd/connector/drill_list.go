@@ -108,6 +108,7 @@ func drills() []drill {
 			lasts: 60 * time.Second, loses: true, faults: true, fault: pauseConnector,
 			symptom: symptom{parts: []string{"hub", "directory", "clock"}, shows: time.Hour, heals: drillWithin, silent: true},
 		},
+		fleetDrill(),
 	}
 }
 

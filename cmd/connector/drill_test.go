@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -80,6 +81,47 @@ func TestSoakRuntime(t *testing.T) {
 	t.Log(r.Drills[0].Detail)
 	if !r.OK && seconds >= 60 {
 		t.Errorf("%+v", r.Drills[0])
+	}
+}
+
+// TestASmallFleet plays the drill of many agents with a few.
+func TestASmallFleet(t *testing.T) {
+	if testing.Short() {
+		t.Skip("its links take their time to come back")
+	}
+	t.Parallel()
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, environ: os.Environ()}
+	d := fleetDrill()
+	d.lasts, d.instead = time.Second, fleetOf(12)
+	r, err := a.play(t.Context(), d, 8)
+	if err != nil || r.Answered == 0 || r.Refused == 0 || r.Recover <= 0 || !strings.Contains(r.Detail, "then 6 left under load") {
+		t.Errorf("%v: %+v", err, r)
+	}
+}
+
+func TestFleetIsJudged(t *testing.T) {
+	s := func(all ...float64) (times []time.Duration) {
+		for _, one := range all {
+			times = append(times, time.Duration(one*float64(time.Second)))
+		}
+		return times
+	}
+	if share := crowded(s(0, 0.5, 0.9, 1.2, 1.4, 3)); share != 4.0/6 {
+		t.Errorf("crowded by %v", share)
+	}
+	if share := crowded(nil); share != 0 {
+		t.Errorf("nobody is crowded by %v", share)
+	}
+	for want, err := range map[string]error{
+		"":                             judgeFleet(fleetSize, 1, 0.15, fleetReturn, outcomes{accepted: 9}),
+		"an agent had no work":         judgeFleet(fleetSize, 0, 0.1, time.Second, outcomes{}),
+		"15.5% of the agents":          judgeFleet(fleetSize, 1, 0.155, time.Second, outcomes{}),
+		"the last agent was back":      judgeFleet(fleetSize, 1, 0.1, fleetReturn+1, outcomes{}),
+		"1 logins got no answer, 2 we": judgeFleet(fleetSize, 1, 0.1, time.Second, outcomes{lost: 1, faulted: 2}),
+	} {
+		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }
 
