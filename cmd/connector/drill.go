@@ -162,7 +162,7 @@ func (a *app) play(ctx context.Context, d drill, inFlight int) (r drillResult, e
 
 // run puts the connector under load, lets the fault happen, and judges.
 func (d drill) run(ctx context.Context, g *drillGround, inFlight int) (r drillResult, err error) {
-	load := startLoad(ctx, g.cloud, drillUsers, inFlight, nil)
+	load := startLoad(ctx, g.cloud, inFlight, nil)
 	watch := startWatch(ctx, g.console, load.now)
 	defer watch.end()
 	defer load.end()

@@ -177,7 +177,7 @@ func fleetOf(size int) func(context.Context, *app, *drillGround, drill, int) (dr
 		if err := g.await(ctx, fleetReturn, func() bool { return len(f.back(began)) == size }); err != nil {
 			return r, fmt.Errorf("wait for %d agents to be accepted: %w", size, err)
 		}
-		load := startLoad(ctx, g.cloud, drillUsers, inFlight, nil)
+		load := startLoad(ctx, g.cloud, inFlight, nil)
 		defer load.end()
 		if err := pass(ctx, d.lasts); err != nil {
 			return r, err

@@ -36,7 +36,6 @@ type try struct {
 // A drillLoad keeps logins in flight through the hub of a pretend tenant.
 type drillLoad struct {
 	cloud    *sandbox.Cloud
-	users    int
 	start    time.Time
 	pace     <-chan struct{} // one token a login; nil: as many as there can be
 	special  atomic.Bool     // some log in who are special
@@ -53,8 +52,8 @@ type drillLoad struct {
 // the places while special is set.
 const specialUsers = 8
 
-func startLoad(ctx context.Context, cloud *sandbox.Cloud, users, inFlight int, pace <-chan struct{}) *drillLoad {
-	l := &drillLoad{cloud: cloud, users: users, start: time.Now(), pace: pace, reason: map[string]int{}}
+func startLoad(ctx context.Context, cloud *sandbox.Cloud, inFlight int, pace <-chan struct{}) *drillLoad {
+	l := &drillLoad{cloud: cloud, start: time.Now(), pace: pace, reason: map[string]int{}}
 	ctx, l.stop = context.WithCancel(ctx)
 	for i := range inFlight {
 		place := i * 8 / inFlight
@@ -86,9 +85,9 @@ func (l *drillLoad) work(ctx context.Context, last bool) {
 			}
 		}
 		t := try{begun: l.now(), special: last && l.special.Load()}
-		user := rand.IntN(l.users - specialUsers)
+		user := rand.IntN(drillUsers - specialUsers)
 		if t.special {
-			user = l.users - 1 - rand.IntN(specialUsers)
+			user = drillUsers - 1 - rand.IntN(specialUsers)
 		}
 		var why string
 		t.outcome, why = l.login(user, rand.IntN(8) > 0)

@@ -40,7 +40,7 @@ type soakSeries struct {
 }
 
 func soak(ctx context.Context, _ *app, g *drillGround, d drill, inFlight int) (r drillResult, err error) {
-	probe := startLoad(ctx, g.cloud, drillUsers, inFlight, nil)
+	probe := startLoad(ctx, g.cloud, inFlight, nil)
 	err = g.await(ctx, waitTime, func() bool { return probe.steady(0) })
 	from := probe.answered.Load()
 	if err == nil {
@@ -54,7 +54,7 @@ func soak(ctx context.Context, _ *app, g *drillGround, d drill, inFlight int) (r
 	rate := min(ceiling/2, soakMost)
 	pace, stop := paced(ctx, rate)
 	defer stop()
-	load := startLoad(ctx, g.cloud, drillUsers, inFlight, pace)
+	load := startLoad(ctx, g.cloud, inFlight, pace)
 	defer load.end()
 	all := []*soakSeries{
 		{metric: "process_resident_memory_bytes", name: "MiB resident", unit: 1 << 20, share: 0.05, least: 2},
