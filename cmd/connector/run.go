@@ -70,6 +70,9 @@ type runFlags struct {
 	within   time.Duration
 }
 
+// attribution is what the journal may take to look at who speaks to it.
+const attribution = 250 * time.Millisecond
+
 // run serves the home.
 func (a *app) run(ctx context.Context, o runFlags) error {
 	settleMemory()
@@ -87,6 +90,9 @@ func (a *app) run(ctx context.Context, o runFlags) error {
 	}
 	l.apart.Error("the connector cannot run", why...)
 	if l.system != nil && systemIsStderr {
+		// The journal finds out whose word it was, and so of which unit, only while
+		// the process is there: journalctl --unit would not show the reason.
+		time.Sleep(attribution)
 		return exitError(exitCode(err, ctx.Err() != nil)) // it has been said
 	}
 	return err

@@ -35,14 +35,27 @@ func TestALoopHoldsUpNobodyForLong(t *testing.T) {
 		})
 	}
 	eventually(t, "that all are busy", func() bool { return len(m.slots) == warmest })
-	for range warmest { // as many as it takes for every loop to be one too many
-		loops.Go(func() {
-			if err := call("ben"); err != nil {
-				t.Errorf("beside the loops: %v", err)
+	// They come until all loops have ended: one process that is free again would
+	// do for a few, and then nobody waits for the others.
+	ended := make(chan struct{})
+	go func() { loops.Wait(); close(ended) }()
+	var others sync.WaitGroup
+	for range warmest + 1 {
+		others.Go(func() {
+			for {
+				if err := call("ben"); err != nil {
+					t.Errorf("beside the loops: %v", err)
+					return
+				}
+				select {
+				case <-ended:
+					return
+				default:
+				}
 			}
 		})
 	}
-	loops.Wait()
+	others.Wait()
 }
 
 // TestFairness is on a clock that jumps.
