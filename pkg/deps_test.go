@@ -20,12 +20,17 @@ const module = "ad-ldap-connector/"
 // rooms says which rooms each room opens onto. It is a statement of policy: a
 // new arrow is a decision, and is made here first. cmd/connector opens onto all.
 var rooms = map[string][]string{
-	"identity":  {},
-	"config":    {},
-	"keys":      {},
-	"tenant":    {},
-	"agent":     {},
-	"service":   {},
+	"identity": {},
+	"config":   {},
+	"keys":     {},
+	"tenant":   {},
+	"agent":    {},
+	"service":  {},
+	// Whom to believe about releases, and fetching them: what is verified is
+	// signed by keys and read from bytes that no other room has a part in. The
+	// home, which remembers what was seen, and install, which lays the program
+	// down, are reached through what cmd/connector hands over.
+	"release":   {},
 	"directory": {"identity"},
 	"profile":   {"identity"},
 	"kerberos":  {"identity"},
