@@ -139,7 +139,7 @@ func TestAcceptRefusedPassword(t *testing.T) {
 func TestAcceptRotate(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
-		t.Skip("a running connector cannot be told there")
+		t.Skip("Windows has no signal that a running connector could be told by")
 	}
 	r := newRotating(t)
 	node := r.start("run", "--home", r.home)

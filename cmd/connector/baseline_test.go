@@ -207,7 +207,7 @@ func odd(method, end string, status int, kind, body string) *http.HandlerFunc {
 		if r.Method == method && (strings.HasSuffix(r.URL.Path, end) || end == "" && !strings.HasSuffix(r.URL.Path, "/info")) {
 			w.Header().Set("Content-Type", kind)
 			w.WriteHeader(status)
-			_, _ = io.WriteString(w, body)
+			_, _ = io.WriteString(w, body) // whoever asked sees it
 		}
 	})
 	return &answer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -39,23 +40,31 @@ func (n *node) serveConsole(ctx context.Context, report func(agent.State, string
 		}),
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: time.Minute,
 	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), consoleEnds)
-		defer cancel()
-		if s.Shutdown(ctx) != nil {
-			_ = s.Close()
-		}
-	})
 	if unsaved == nil {
 		report(agent.OK, "http://"+addr)
 	} else {
 		report(agent.Degraded, fmt.Sprintf("http://%s serves, but connector status may not find it: %v", addr, unsaved))
 	}
-	err = s.Serve(ln)
+	return serveUntil(ctx, s, ln, func() {})
+}
+
+// serveUntil serves until ctx ends. Then it does what is to be done before, and
+// lets the answers in hand finish.
+func serveUntil(ctx context.Context, s *http.Server, ln net.Listener, before func()) error {
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(ended)
+		before()
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), consoleEnds)
+		defer cancel()
+		if s.Shutdown(patience) != nil {
+			_ = s.Close() // who has not finished by now does not matter any more
+		}
+	})
+	err := s.Serve(ln)
 	if stop() {
-		return err // by itself
+		_ = s.Close() // it serves no more in any case
+		return err    // by itself
 	}
 	<-ended
 	if !errors.Is(err, http.ErrServerClosed) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -38,26 +37,12 @@ func (n *node) serveHealth(ctx context.Context, report func(agent.State, string)
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	ended := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(ended)
+	report(agent.OK, "http://"+addr.String())
+	return serveUntil(ctx, s, ln, func() {
 		if !n.relieved.Load() {
 			n.awaitHub()
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), consoleEnds)
-		defer cancel()
-		if s.Shutdown(ctx) != nil {
-			_ = s.Close()
-		}
 	})
-	report(agent.OK, "http://"+addr.String())
-	err = s.Serve(ln)
-	if stop() || !errors.Is(err, http.ErrServerClosed) {
-		_ = s.Close() // it serves no more in any case
-		return err
-	}
-	<-ended
-	return nil
 }
 
 // awaitHub waits until the hub's part has ended, within what it may take.

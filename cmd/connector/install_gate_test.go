@@ -16,8 +16,8 @@ import (
 	"ad-ldap-connector/pkg/sandbox"
 )
 
-// filesBelow tells all that a blocked install must leave as it was: names,
-// modes, times of change and what is in each file.
+// filesBelow tells all that a command which refuses must leave as it was: names,
+// modes, and of each file when it was changed and what is in it.
 func filesBelow(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -29,8 +29,9 @@ func filesBelow(t *testing.T, dir string) map[string]string {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprint(info.Mode(), info.ModTime().UnixNano())
+		text := info.Mode().String()
 		if e.Type().IsRegular() {
+			text += fmt.Sprint(" ", info.ModTime().UnixNano())
 			data, err := os.ReadFile(path)
 			if err != nil {
 				return err

@@ -25,7 +25,7 @@ func greet(t *testing.T, ln net.Listener, name string) (stop func()) {
 				return
 			}
 			_, _ = io.WriteString(conn, name) // whoever listens
-			_ = conn.Close()
+			_ = conn.Close()                  // it was only to be accepted
 		}
 	}()
 	return func() { _ = ln.Close(); <-ended }

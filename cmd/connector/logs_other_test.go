@@ -11,7 +11,7 @@ import (
 func withoutRights(t *testing.T, do func(), _ ...string) {
 	t.Helper()
 	if os.Geteuid() <= 0 {
-		t.Skip("it takes an account without all rights")
+		t.Skip("it takes a Unix, and another account than root")
 	}
 	do()
 }

@@ -216,7 +216,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 	}
 	s := &http.Server{ReadHeaderTimeout: time.Minute, ErrorLog: quiet, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked <- struct{}{}
-		_, _ = io.WriteString(w, `{"instance":"x","settings":{}}`)
+		_, _ = io.WriteString(w, `{"instance":"x","settings":{}}`) // whoever asked sees it
 	})}
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { _ = s.Close() })

@@ -240,7 +240,7 @@ func (h *handover) settle() bool {
 	}
 	d.s.log.Warn("the takeover came to nothing; this process goes on", "pid", h.pid, "err", err)
 	_ = h.wire.say(refusal(err), porterPatience) // it may have died
-	_ = h.wire.conn.Close()
+	_ = h.wire.conn.Close()                      // all is said
 	if err := d.claim.take(lockPatience); err != nil {
 		d.s.log.Error("the home is no longer locked", "err", err)
 	}

@@ -92,7 +92,7 @@ func TestATakeoverThatEndsEarlyChangesNothing(t *testing.T) {
 					t.Fatalf("step %d", i)
 				}
 			}
-			_ = conn.Close()
+			_ = conn.Close() // whoever asked has gone, which is the case tried
 			lab.Eventually(t, "the home to be locked", h.Locked)
 			if got := c.serves(cloud, process); got.PID != process {
 				t.Errorf("%+v serves", got)
@@ -185,7 +185,7 @@ func TestPeers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }()
+	defer func() { _ = conn.Close() }() // it was only looked at
 	got, err := ln.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestPeers(t *testing.T) {
 		t.Errorf("account %d, process %d, %v", uid, process, err)
 	}
 	ours, theirs := net.Pipe()
-	_, _ = ours.Close(), theirs.Close()
+	_, _ = ours.Close(), theirs.Close() // pipes close without errors
 	if _, _, err := peerOf(ours); err == nil {
 		t.Error("a pipe has a peer")
 	}
@@ -210,9 +210,9 @@ func FuzzWord(f *testing.F) {
 		ours, theirs := net.Pipe()
 		go func() {
 			_, _ = io.Copy(theirs, bytes.NewReader(data)) // till nobody reads
-			_ = theirs.Close()
+			_ = theirs.Close()                            // the same
 		}()
-		defer func() { _ = ours.Close() }()
+		defer func() { _ = ours.Close() }() // the same
 		w, err := newPorterWire(ours, 4096).hear(0, sayTakeover, saySucceed)
 		if err == nil && w.Say != sayTakeover && w.Say != saySucceed {
 			t.Errorf("%+v", w)

@@ -82,7 +82,7 @@ func (o *takeover) complete(ctx context.Context, s *succession, t *turn) error {
 	err := o.settle(ctx, t, s.log)
 	if err != nil {
 		_ = o.wire.say(refusal(err), porterPatience) // it may have ended
-		_ = o.wire.conn.Close()
+		_ = o.wire.conn.Close()                      // the same
 		return err
 	}
 	s.manager.Speak()

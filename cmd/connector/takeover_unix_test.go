@@ -107,14 +107,14 @@ func notified(t *testing.T) (socket string, heard func() string) {
 				return
 			}
 			if !strings.HasPrefix(string(b[:n]), "STATUS=") {
-				_, _ = said.Write(append(b[:n:n], '\n'))
+				_, _ = said.Write(append(b[:n:n], '\n')) // a transcript takes everything
 			}
 		}
 	}()
 	t.Cleanup(func() {
-		_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
+		_ = syscall.Shutdown(fd, syscall.SHUT_RDWR) // it is done with
 		<-ended
-		_ = syscall.Close(fd)
+		_ = syscall.Close(fd) // the same
 	})
 	return socket, said.String
 }

@@ -202,8 +202,8 @@ func (c *collector) post(ctx context.Context, body []byte) (again time.Duration,
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = res.Body.Close() }() // it was read, or is of no use
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))
+	defer func() { _ = res.Body.Close() }()                      // it was read, or is of no use
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10)) // so that the connection can be used again; if not, there is another
 	switch res.StatusCode {
 	case http.StatusOK, http.StatusAccepted, http.StatusNoContent:
 		return 0, nil

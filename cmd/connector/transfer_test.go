@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,35 +64,6 @@ func call(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), complaints.String()
 }
 
-// tree is all that is below a folder, with its modes.
-func tree(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		text := info.Mode().String()
-		if !d.IsDir() {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			text += " " + string(data)
-		}
-		all[path] = text
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 // TestHostileArchives: whatever is given to an import, the home stays as it is,
 // byte for byte, and one line says why.
 func TestHostileArchives(t *testing.T) {
@@ -142,7 +112,7 @@ func TestHostileArchives(t *testing.T) {
 			archives[write(filepath.Base(name)+".age", encrypt(data, "correct horse battery"))] = "read the archive: "
 		}
 	}
-	before := tree(t, dir)
+	before := filesBelow(t, dir)
 	for name, want := range archives {
 		status, stdout, stderr := call(t, "import", name, "--offline", "--yes", "--replace", "--passphrase-file", phrase, "--home", h.Dir())
 		lines := strings.Split(strings.TrimSpace(strings.TrimPrefix(stderr, "the archive is not encrypted; the passphrase was not needed\n")), "\n")
@@ -150,7 +120,7 @@ func TestHostileArchives(t *testing.T) {
 			t.Errorf("%s ended with %d, want %q: %s%s", name, status, want, stdout, stderr)
 		}
 	}
-	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
+	if diff := cmp.Diff(before, filesBelow(t, dir)); diff != "" {
 		t.Error(diff)
 	}
 	// The same call takes what is good.

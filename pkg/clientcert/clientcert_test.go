@@ -246,7 +246,7 @@ func TestRevocationOnTheWire(t *testing.T) {
 		case "/away":
 			http.Redirect(w, r, "/list", http.StatusFound)
 		case "/large":
-			_, _ = w.Write(make([]byte, maxCRL+2))
+			_, _ = w.Write(make([]byte, maxCRL+2)) // nobody reads to its end
 		default:
 			http.ServeFile(w, r, *list.Load())
 		}

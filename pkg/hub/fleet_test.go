@@ -208,7 +208,7 @@ func TestNobodyJumpsTheQueue(t *testing.T) {
 			sleep(t.Context(), time.Second)
 			start := time.Now()
 			for _, l := range links {
-				_ = l.Close()
+				_ = l.Close() // to cut it is all
 			}
 			var at []time.Duration
 			links, at = f.arrive(t)
@@ -228,7 +228,7 @@ func TestAFlappingHub(t *testing.T) {
 		links, _ := f.arrive(t)
 		for round := range 3 {
 			for _, l := range links {
-				_ = l.Close()
+				_ = l.Close() // to cut it is all
 			}
 			var at []time.Duration
 			links, at = f.arrive(t)
@@ -250,7 +250,7 @@ func TestARejectedFleetIsPatient(t *testing.T) {
 				_, _ = l.Write(rawFrame(0x80|opText, 30, fmt.Sprintf("%-30s", `{"n":"authentication_failure"}`)))
 			}
 			l.serve()
-			_ = l.Close()
+			_ = l.Close() // to cut it is all
 		}
 		end := time.Now().Add(10 * time.Minute)
 		n := 0

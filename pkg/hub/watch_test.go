@@ -21,7 +21,7 @@ func TestAStoppedProcessIsBackAtOnce(t *testing.T) {
 				minded(l)
 				sleep(t.Context(), 42*time.Second)
 				c.watch.looked.Add(-int64(tt.asleep)) // as if the last look were so long ago
-				_ = l.Close()
+				_ = l.Close()                         // to cut it is all
 				start := time.Now()
 				minded(hub.accept(t))
 				if took := time.Since(start); took != tt.window { // luck is at its worst in here

@@ -57,6 +57,6 @@ func (w *work) keepPassword() Plan {
 // configuration. What stays serves nobody, and does no harm.
 func (w *work) forgetStore() {
 	if w.c.Agent.Secrets == config.InFile {
-		_ = w.Home.RemoveSecrets()
+		_ = w.Home.RemoveSecrets() // see above
 	}
 }

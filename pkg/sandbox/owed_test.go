@@ -11,7 +11,7 @@ func TestAnAnswerOnAnotherLink(t *testing.T) {
 		select {
 		case <-over: // nobody is asked twice
 		case asked <- q.claims["pid"].(string):
-			_ = a.conn.CloseNow()
+			_ = a.conn.CloseNow() // to end it is all
 		}
 		return ""
 	})

@@ -117,7 +117,7 @@ func TestAPassageEnds(t *testing.T) {
 	if hears(t, conn, 1, time.Minute) {
 		t.Error("somebody answered")
 	}
-	_ = conn.Close()
+	_ = conn.Close() // the other end is what was looked at
 	if err := nowhere.Close(); err != nil {
 		t.Fatal(err)
 	}
