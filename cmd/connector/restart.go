@@ -74,7 +74,7 @@ func (a *app) restartHome(ctx context.Context, h *home.Home) (restartResult, err
 	if refused := (*refusedError)(nil); errors.Is(err, errNoPorter) || errors.As(err, &refused) && refused.Unmanaged {
 		// The one manager that cannot be told of another process may be there all
 		// the same.
-		if r, found := a.registration(ctx, h); found == nil && r != nil {
+		if r, found := registration(ctx, h); found == nil && r != nil {
 			return a.restartService(ctx, h, "restarted")
 		}
 	}
@@ -115,26 +115,23 @@ func silentRestart(err error) error {
 }
 
 // registration finds the service that runs h, nil if there is none.
-func (a *app) registration(ctx context.Context, h *home.Home) (*service.Registration, error) {
+func registration(ctx context.Context, h *home.Home) (*service.Registration, error) {
 	m, err := service.System()
 	if err != nil {
 		return nil, err
 	}
-	list, err := m.List(ctx)
-	if err != nil {
-		return nil, err
-	}
+	list, err := m.List(ctx) // as much of it as could be read
 	for _, r := range list {
 		if sameFolder(r.Home, h.Dir()) {
 			return &r, nil
 		}
 	}
-	return nil, nil //nolint:nilnil // see above
+	return nil, err
 }
 
 // restartService starts the service that runs h, and stops it before if it runs.
 func (a *app) restartService(ctx context.Context, h *home.Home, result string) (restartResult, error) {
-	r, err := a.registration(ctx, h)
+	r, err := registration(ctx, h)
 	if none := (*service.NoManagerError)(nil); r == nil && (err == nil || errors.As(err, &none)) {
 		return restartResult{}, &hinted{fmt.Errorf("no connector runs in %s, and no service is registered for it", h.Dir()), "connector install makes one; connector run needs none"}
 	}

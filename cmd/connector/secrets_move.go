@@ -33,18 +33,12 @@ func (a *app) mayStore(ctx context.Context, h *home.Home, store string) error {
 
 // serviceOf names the service that runs h, "" if there is none.
 func serviceOf(ctx context.Context, h *home.Home) (string, error) {
-	m, err := service.System()
+	r, err := registration(ctx, h)
+	if r != nil {
+		return r.Name, nil
+	}
 	if none := (*service.NoManagerError)(nil); errors.As(err, &none) {
 		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	list, err := m.List(ctx)
-	for _, r := range list {
-		if sameFolder(r.Home, h.Dir()) {
-			return r.Name, nil
-		}
 	}
 	return "", err
 }
