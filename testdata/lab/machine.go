@@ -65,6 +65,7 @@ func (m *Machine) For(t testing.TB) *Machine { return &Machine{t, m.booted} }
 func newMachine(t testing.TB, root string) *Machine {
 	t.Helper()
 	m := &Machine{t, &booted{root: root, dir: t.TempDir(), name: fmt.Sprintf("connector-%d-%d", os.Getpid(), time.Now().UnixNano()%1e9)}}
+	t.Cleanup(m.leaveCgroups)
 	m.env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8"}
 	for _, name := range []string{"upper", "work", "root"} {
 		if err := os.Mkdir(filepath.Join(m.dir, name), 0o755); err != nil { //nolint:gosec // a machine's root is for all its users
@@ -90,17 +91,19 @@ func (m *Machine) boot() {
 
 // spawn starts the machine's first process, and waits until the machine is up.
 // Its files are mounted where nobody else sees it, and so is what systemd-nspawn
-// notes of it, so that nothing remains even of a machine that was killed.
+// notes of it, so that no file remains even of a machine that was killed.
 func (m *Machine) spawn(up func() bool, args ...string) {
 	m.t.Helper()
 	const script = `set -eu
 mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs tmpfs /run/systemd/nspawn
+for folder in $5; do echo 0 >"$folder/cgroup.procs"; done
 dir=$2 name=$3 nspawn=$4
-shift 4
+shift 5
 exec "$nspawn" --quiet --register=no --keep-unit --private-network --directory="$dir/root" --machine="$name" "$@"`
-	cmd := exec.Command(unsharePath, append([]string{"--mount", "/bin/sh", "-c", script, "sh", m.root, m.dir, m.name, nspawnPath}, args...)...)
+	cmd := exec.Command(unsharePath, append([]string{"--mount", "/bin/sh", "-c", script, "sh", m.root, m.dir, m.name, nspawnPath,
+		strings.Join(m.cgroups(), " ")}, args...)...)
 	var err error
 	if m.stdin, err = cmd.StdinPipe(); err != nil {
 		m.t.Fatal(err)
