@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"golang.org/x/term"
 
 	"ad-ldap-connector/pkg/sandbox"
+	"ad-ldap-connector/testdata/lab"
 )
 
 // A person sits at a terminal of their own and runs one command.
@@ -45,12 +47,18 @@ func (c *cli) sit(args ...string) *person {
 // sitAt starts a command in the same way.
 func sitAt(t *testing.T, cmd *exec.Cmd) *person {
 	t.Helper()
-	keyboard, answers, err := pty.Open()
-	if err != nil {
-		t.Skip("no pseudo-terminal: ", err)
-	}
+	var keyboard, answers *os.File
+	lab.Eventually(t, "a pseudo-terminal", func() (ok bool) {
+		var err error
+		keyboard, answers, err = pty.Open()
+		if err != nil && !errors.Is(err, syscall.EIO) {
+			t.Skip("no pseudo-terminal: ", err)
+		}
+		return err == nil // one that another test has just left may be broken for a moment
+	})
 	p := &person{screen: new(transcript), drawn: !slices.Contains(cmd.Env, "TERM=dumb")}
 	terminal := vt10x.New(vt10x.WithWriter(answers), vt10x.WithSize(120, 40))
+	var err error
 	p.console, err = expect.NewConsole(expect.WithStdin(keyboard), expect.WithStdout(terminal, p.screen),
 		expect.WithCloser(keyboard, answers), expect.WithDefaultTimeout(patience))
 	if err != nil {
