@@ -28,10 +28,12 @@ type sandboxInfo struct {
 	BindUser         string `json:"bindUser"`
 	BindPasswordFile string `json:"bindPasswordFile"`
 	API              string `json:"api"`
+	Releases         string `json:"releases,omitempty"`
 }
 
 type sandboxOptions struct {
 	listen, ldapListen, users, state string
+	releases                         string
 	noDirectory, noTenant            bool
 	kerberos, certAuth, jwks         bool
 	several                          bool
@@ -69,6 +71,7 @@ Its page, at the url, shows the connected agents and tries logins.`,
 	f.BoolVar(&o.jwks, "jwks", false, "the tenant publishes its signing keys, instead of sending one")
 	f.BoolVar(&o.several, "several-certificates", false, "the connection takes further certificates, instead of holding to the first")
 	f.StringVar(&o.state, "state", "", "`folder` that keeps the tenant and the service account's password over restarts (default: a temporary one)")
+	f.StringVar(&o.releases, "releases", "", "`folder` of releases to serve at the url's /releases/, for trying out updates")
 	f.BoolVar(&o.untilStdin, "until-stdin-closes", false, "end when standard input does")
 	if err := f.MarkHidden("until-stdin-closes"); err != nil {
 		panic(err) // the flag is defined in the line above
@@ -93,12 +96,15 @@ func (a *app) sandbox(ctx context.Context, o sandboxOptions) (err error) {
 	var info sandboxInfo
 	var certificate *tls.Config
 	if !o.noTenant {
-		cloud, err := sandbox.StartCloud(sandbox.CloudOptions{Listen: o.listen, State: o.state, Kerberos: o.kerberos, CertAuth: o.certAuth, JWKS: o.jwks, SeveralCertificates: o.several, Log: a.log()})
+		cloud, err := sandbox.StartCloud(sandbox.CloudOptions{Listen: o.listen, State: o.state, Kerberos: o.kerberos, CertAuth: o.certAuth, JWKS: o.jwks, SeveralCertificates: o.several, Releases: o.releases, Log: a.log()})
 		if err != nil {
 			return err
 		}
 		defer func() { _ = cloud.Close() }() // the process ends
 		info.URL, info.Ticket, info.CA, info.API = cloud.URL(), cloud.Ticket(), cloud.CAFile(), cloud.URL()+"/api"
+		if o.releases != "" {
+			info.Releases = cloud.URL() + "/releases/"
+		}
 		certificate = cloud.TLS()
 	}
 	if !o.noDirectory {

@@ -28,6 +28,7 @@ func (c *Cloud) handler() http.Handler {
 	mux.HandleFunc("GET /p/ad/{ticket}", c.ticketed(c.serveTicket))
 	mux.HandleFunc("POST /p/ad/{ticket}", c.ticketed(c.serveRegister))
 	mux.HandleFunc("GET /lo/hub", c.serveHub)
+	mux.HandleFunc("GET /releases/{path...}", c.serveReleases)
 	mux.HandleFunc("GET /api/agents", c.serveAgents)
 	mux.HandleFunc("GET /api/events", c.serveEvents)
 	mux.HandleFunc("GET /api/connections", c.serveConnections)

@@ -51,6 +51,9 @@ type CloudOptions struct {
 	// Kerberos and CertAuth are the first connection's switches, as given at
 	// each start.
 	Kerberos, CertAuth bool
+	// Releases is a folder whose files are served below /releases/, as a server
+	// of the connector's releases would; "" serves none.
+	Releases string
 
 	pace cloudPace // tests are in a hurry
 }
@@ -83,6 +86,8 @@ type Cloud struct {
 	closing sync.Once
 	closed  error
 	offset  atomic.Int64
+
+	releaseFault atomic.Pointer[ReleaseFault]
 
 	linkSlots, streamSlots, askSlots chan struct{}
 
