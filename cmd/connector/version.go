@@ -46,12 +46,16 @@ func thisBuild() build {
 }
 
 func newVersionCommand(a *app) *cobra.Command {
-	return &cobra.Command{
+	var licences bool
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print which connector this is",
-		Example: "  connector version -o json",
+		Example: "  connector version -o json\n  connector version --licenses",
 		Args:    noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if licences {
+				return a.licenses()
+			}
 			b := thisBuild()
 			if a.json() {
 				return a.print(b)
@@ -59,6 +63,8 @@ func newVersionCommand(a *app) *cobra.Command {
 			return a.text("connector %s (%s, %s/%s)\n", b.Version, b.Go, b.OS, b.Arch)
 		},
 	}
+	cmd.Flags().BoolVar(&licences, "licenses", false, "list the modules that it is made of, and their licences")
+	return cmd
 }
 
 func newCompletionCommand(a *app) *cobra.Command {
