@@ -64,7 +64,7 @@ func (m *maintainer) newKey(name string) error {
 	if err != nil {
 		return err
 	}
-	locked, err := lock(private, passphrase)
+	locked, err := lock(private, passphrase, m.work)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,9 @@ func (m *maintainer) newKey(name string) error {
 	return nil
 }
 
-func lock(key ed25519.PrivateKey, passphrase string) ([]byte, error) {
+// lock encrypts a key. Each guess at the passphrase costs 2^work; 0 is age's own
+// choice, which takes a second and 256 MiB.
+func lock(key ed25519.PrivateKey, passphrase string, work int) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
@@ -92,6 +94,9 @@ func lock(key ed25519.PrivateKey, passphrase string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if work > 0 {
+		to.SetWorkFactor(work)
+	}
 	var buf bytes.Buffer
 	armored := armor.NewWriter(&buf)
 	w, err := age.Encrypt(armored, to)
@@ -99,7 +104,8 @@ func lock(key ed25519.PrivateKey, passphrase string) ([]byte, error) {
 		return nil, err
 	}
 	err = pem.Encode(w, &pem.Block{Type: privateBlock, Bytes: der})
-	return buf.Bytes(), errors.Join(err, w.Close(), armored.Close())
+	err = errors.Join(err, w.Close(), armored.Close())
+	return buf.Bytes(), err
 }
 
 // unlock reads a private key that lock made.

@@ -151,21 +151,21 @@ func licenceTexts(dir string, packages []string) (string, error) {
 
 // marks are sentences that only one licence has.
 var marks = map[string]string{
-	"Apache-2.0":   "apache license version 2.0",
-	"MIT":          "permission is hereby granted, free of charge, to any person obtaining a copy",
-	"ISC":          "permission to use, copy, modify, and/or distribute this software for any purpose",
-	"MPL-2.0":      "mozilla public license version 2.0",
-	"BSD":          "redistribution and use in source and binary forms",
-	"GPL":          "gnu general public license",
-	"LGPL":         "gnu lesser general public license",
-	"AGPL":         "gnu affero general public license",
-	"EPL":          "eclipse public license",
-	"Unlicense":    "this is free and unencumbered software released into the public domain",
-	"CC0-1.0":      "cc0 1.0 universal",
-	"BSL":          "business source license",
-	"SSPL":         "server side public license",
-	"CC-BY":        "creative commons attribution",
-	"Commons-Cond": "commons clause",
+	"Apache-2.0":     "apache license version 2.0",
+	"MIT":            "permission is hereby granted, free of charge, to any person obtaining a copy",
+	"ISC":            "permission to use, copy, modify, and/or distribute this software for any purpose",
+	"MPL-2.0":        "mozilla public license version 2.0",
+	"BSD":            "redistribution and use in source and binary forms",
+	"GPL":            "gnu general public license",
+	"LGPL":           "gnu lesser general public license",
+	"AGPL":           "gnu affero general public license",
+	"EPL":            "eclipse public license",
+	"Unlicense":      "this is free and unencumbered software released into the public domain",
+	"CC0-1.0":        "cc0 1.0 universal",
+	"BSL":            "business source license",
+	"SSPL":           "server side public license",
+	"CC-BY":          "creative commons attribution",
+	"Commons-Clause": "commons clause",
 }
 
 var space = regexp.MustCompile(`\s+`)

@@ -36,6 +36,7 @@ type maintainer struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 	passphrases    string // file with the passphrase of all keys; "": asked on the terminal
+	work           int    // see lock; tests are in a hurry
 }
 
 func newCommand(m *maintainer) *cobra.Command {
