@@ -41,8 +41,10 @@ var rooms = map[string][]string{
 	"wsfed":      {"identity"},
 	"home":       {"config", "keys"},
 	"doctor":     {"config"},
-	"console":    {"agent"},
-	"install":    {"config", "home", "keys", "service", "tenant"},
+	// The console shows the doctor's findings as they come: it knows their form,
+	// and has them from a func.
+	"console": {"agent", "doctor"},
+	"install": {"config", "home", "keys", "service", "tenant"},
 	// The pretend tenant and directory know nothing of the rooms that talk to
 	// them: whoever wrote both ends of a wire from one piece of code would
 	// test that code against itself.
@@ -77,9 +79,11 @@ var owners = map[string][]string{
 	"github.com/jellydator/ttlcache/v3": {"directory"},
 	// The directory has the client side of Kerberos, with which the service
 	// account binds; the keys that prove browsers are the other room's.
-	"github.com/jcmturner/gokrb5":        {"directory", "kerberos"},
-	"github.com/alexbrainman/sspi":       {"kerberos"},
-	"golang.org/x/crypto/ocsp":           {"clientcert"},
+	"github.com/jcmturner/gokrb5":  {"directory", "kerberos"},
+	"github.com/alexbrainman/sspi": {"kerberos"},
+	"golang.org/x/crypto/ocsp":     {"clientcert"},
+	// The administrator's password, of which a slow hash alone is kept.
+	"golang.org/x/crypto/argon2":         {"console"},
 	"software.sslmate.com/src/go-pkcs12": {}, // cmd/connector only: it hands a certificate on
 	"github.com/shirou/gopsutil/v3":      {"doctor"},
 	"github.com/beevik/ntp":              {"doctor"},

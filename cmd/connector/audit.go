@@ -20,8 +20,8 @@ import (
 // and nothing of a profile.
 type auditRecord struct {
 	Time       time.Time `json:"time"`             // when the request came, UTC
-	From       string    `json:"from"`             // "hub", or "browser"
-	Command    string    `json:"command"`          // as the tenant names it; "sign_in" of a browser
+	From       string    `json:"from"`             // "hub", "browser", or "console"
+	Command    string    `json:"command"`          // as the tenant names it; "sign_in" of a browser; what was done in the console
 	Request    string    `json:"request"`          // the tenant's pid of it; "" of a browser's
 	User       string    `json:"user"`             // as it was asked about
 	Outcome    string    `json:"outcome"`          // accepted, refused or fault
@@ -35,7 +35,8 @@ type auditRecord struct {
 	Link       int       `json:"link,omitempty"`   // the link to the hub that it came on, counted since the start
 	Lost       bool      `json:"lost,omitempty"`   // the answer found no way to the hub
 	Remote     string    `json:"remote,omitempty"` // the browser's address
-	Method     string    `json:"method,omitempty"` // how a browser's user was proved
+	Method     string    `json:"method,omitempty"` // how a browser's user was proved, or the console's
+	Keys       []string  `json:"keys,omitempty"`   // what a change in the console was about, by its names
 }
 
 // A missingRecords line says that there should be others.

@@ -58,7 +58,7 @@ func (t *target) listensOn(ctx context.Context, address string) bool {
 		return false // none has ever run here
 	}
 	_, asked, _ := net.SplitHostPort(address)
-	if _, port, err := net.SplitHostPort(r.Console); err != nil || port != asked {
+	if _, port, err := net.SplitHostPort(consoleHost(r.Console)); err != nil || port != asked {
 		return false
 	}
 	live, err := fetchStatus(ctx, r.Console)

@@ -91,6 +91,9 @@ var events = []event{
 
 	{520, "the keytab cannot be read again, the one before is used"},
 	{521, "the certificate of PORT cannot be read again, the one before is used"},
+
+	{530, "the console could not do it"},
+	{531, "the console's password cannot be compared"},
 }
 
 // eventID is the id of a record's kind.

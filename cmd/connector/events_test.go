@@ -31,7 +31,7 @@ func TestEventsAreTheRecords(t *testing.T) {
 			t.Errorf("the guide does not have %q", line)
 		}
 	}
-	made := recordsOf(t, ".", "../../pkg/agent", "../../pkg/hub", "../../pkg/directory", "../../pkg/profile", "../../pkg/wsfed", "../../pkg/kerberos")
+	made := recordsOf(t, ".", "../../pkg/agent", "../../pkg/hub", "../../pkg/directory", "../../pkg/profile", "../../pkg/wsfed", "../../pkg/kerberos", "../../pkg/console")
 	for _, message := range inFileOnly {
 		if !made[message] {
 			t.Errorf("%q is made nowhere", message)

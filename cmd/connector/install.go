@@ -127,6 +127,7 @@ func (a *app) install(ctx context.Context, o installAnswers) error {
 		a.say("%s: connection %s of %s, in %s", result.Result, result.Connection, result.Tenant, result.Home)
 		a.sayNext(options, result)
 		a.sayTaken(o.found)
+		a.offerConsole(ctx, &o, options)
 	}
 	a.sayLeft(err)
 	return err

@@ -25,6 +25,9 @@ type logsAnswers struct {
 	request string        // only lines of this one
 	level   string        // what a running connector is to log; "" = as it does
 	until   time.Duration // how long it is to
+
+	wanted func(logLine) bool  // which lines; nil: all
+	put    func(logLine) error // where they go; nil: to stdout
 }
 
 func newLogsCommand(a *app) *cobra.Command {
@@ -80,7 +83,7 @@ func (a *app) logs(ctx context.Context, o logsAnswers) error {
 			return err
 		}
 	}
-	s := &logShow{app: a, home: h, since: since, last: -1, request: o.request}
+	s := &logShow{app: a, home: h, since: since, last: -1, request: o.request, which: o.wanted, put: o.put}
 	if o.since == "" && o.request == "" || o.cut {
 		s.last = o.lines
 	}
@@ -132,6 +135,8 @@ type logShow struct {
 	last  int // how many lines there are to be; negative: all
 
 	request string // only lines about this one; "" = all
+	which   func(logLine) bool
+	put     func(logLine) error
 
 	recent  bool // whether the line before was late enough
 	damaged int
@@ -185,7 +190,7 @@ func (s *logShow) former(live *logSource, follow bool) error {
 // showLast shows the last lines of files. It begins with the newest, and reads
 // no more of them than it must; live it reads to its end.
 func (s *logShow) showLast(files []*logSource, live *logSource, follow bool) error {
-	if !s.since.IsZero() || s.request != "" { // a line without a time needs what is before it
+	if !s.since.IsZero() || s.request != "" || s.which != nil { // a line without a time needs what is before it
 		var last tail
 		var faults []error
 		for _, f := range files {
@@ -246,7 +251,11 @@ func (s *logShow) wanted(line string) bool {
 	if !s.late(line) {
 		return false
 	}
-	return s.request == "" || parseLogLine(line).Attributes["request"] == s.request
+	if s.request == "" && s.which == nil {
+		return true
+	}
+	l := parseLogLine(line)
+	return (s.request == "" || l.Attributes["request"] == s.request) && (s.which == nil || s.which(l))
 }
 
 // late reports whether a line is of the time that was asked for. One without a
@@ -272,6 +281,9 @@ func (s *logShow) print(line string) error {
 	l := parseLogLine(line)
 	if l.Damaged {
 		s.damaged++
+	}
+	if s.put != nil {
+		return s.put(l)
 	}
 	if s.app.json() {
 		return s.app.line(l)

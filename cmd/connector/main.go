@@ -90,7 +90,7 @@ func newCommand(a *app) *cobra.Command {
 	cmd.AddCommand(
 		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newUninstallCommand(a), newRunCommand(a), newRestartCommand(a), newStatusCommand(a),
 		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
-		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newKeysCommand(a), newLogsCommand(a), newSupportCommand(a),
+		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newKeysCommand(a), newConsoleCommand(a), newLogsCommand(a), newSupportCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),
 	)
 	cmd.SetHelpCommand(newHelpCommand(a))

@@ -25,6 +25,7 @@ import (
 // A node is one running connector: its parts, and what it tells of itself.
 type node struct {
 	home        *home.Home
+	environ     []string
 	config      config.Config
 	transport   *transport
 	log         *slog.Logger
@@ -87,7 +88,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	for _, note := range t.Notes {
 		log.Info(note)
 	}
-	n := &node{home: h, config: c, transport: t, log: log, stats: counts, listeners: newListeners(), leads: make(chan struct{})}
+	n := &node{home: h, environ: environ, config: c, transport: t, log: log, stats: counts, listeners: newListeners(), leads: make(chan struct{})}
 	if n.identity, err = loadInstance(h); err != nil {
 		return nil, err
 	}

@@ -276,6 +276,7 @@ type skewSaid struct {
 // round trip is the comparison's own uncertainty, and not held against anyone.
 func (n *node) judge(clock tenant.Clock, report func(agent.State, string)) bool {
 	n.measured.Store(&clock.Offset)
+	n.stats.console().series.Clock(clock.Offset)
 	apart := max(0, clock.Offset.Abs()-clock.RoundTrip/2)
 	if apart <= clockWarns {
 		n.offset.Store(0)

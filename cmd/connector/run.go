@@ -162,7 +162,10 @@ func loadInstance(h *home.Home) (instance, error) {
 
 // Running is what a connector that runs leaves for "connector status".
 type running struct {
-	Console string    `json:"console"`
+	Console string `json:"console"` // as consoleAt has it
+	// ConsoleName is what browsers call it by TLS; "" without.
+	ConsoleName string `json:"consoleName,omitempty"`
+
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
 }

@@ -26,6 +26,9 @@ type stats struct {
 	once    sync.Once
 	counted *metrics
 
+	onceConsole sync.Once
+	consoleKept *consoleMemory
+
 	auditing sync.Mutex
 	audit    *auditLog // nil: none was asked for yet
 }
@@ -84,6 +87,7 @@ func (s *stats) answered(a hub.Answer) {
 	if a.Command != "authenticate_user" {
 		return
 	}
+	s.console().series.Answered(seenLogin(a))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch a.Outcome {

@@ -151,7 +151,7 @@ func (a *app) askRunning(ctx context.Context, h *home.Home) (status, error) {
 	}
 	live, err := fetchStatus(ctx, r.Console)
 	if err == nil && live.Instance != i.ID { // it has stopped, and another has its port
-		err = fmt.Errorf("%s is another connector", r.Console)
+		err = fmt.Errorf("%s is another connector", consoleHost(r.Console))
 	}
 	return live, err
 }
@@ -175,11 +175,14 @@ func fetchStatus(ctx context.Context, addr string) (s status, err error) {
 func fetchConsole(ctx context.Context, addr, path string, most int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+path, nil)
+	client, base := consoleClient(addr)
+	addr = consoleHost(addr)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
 	if err != nil {
 		return nil, err
 	}
-	res, err := (&http.Client{Transport: &http.Transport{Proxy: nil, DisableKeepAlives: true}}).Do(req)
+	req.Host = "localhost" // its certificate need not be for the address
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -209,7 +209,7 @@ func (a *app) supportStatus(ctx context.Context) supportStatus {
 	why := "no connector has run on this home"
 	var r running
 	if h, err := a.openHome(); err == nil && h.LoadState("run", &r) == nil && r.Console != "" {
-		why = "another program answers at " + r.Console
+		why = "another program answers at " + consoleHost(r.Console)
 		if _, err := fetchStatus(ctx, r.Console); err != nil {
 			why = oneLine(err.Error())
 		}

@@ -177,8 +177,19 @@ func checkConsole(c *Config) (string, string) {
 	switch {
 	case err != nil:
 		return strconv.Quote(addr) + " has no valid port", remedy
-	case !loopback(host):
-		return strconv.Quote(addr) + " can be reached from other machines", remedy
+	case !loopback(host) && (c.Agent.ConsoleCert == "" || c.Agent.ConsoleKey == ""):
+		return strconv.Quote(addr) + " can be reached from other machines, which takes TLS", remedy + ", or set CONSOLE_TLS_CERT and CONSOLE_TLS_KEY"
+	}
+	return "", ""
+}
+
+func checkConsoleTLS(c *Config) (string, string) {
+	cert, key := c.Agent.ConsoleCert, c.Agent.ConsoleKey
+	switch {
+	case cert != "" && key == "":
+		return "there is no CONSOLE_TLS_KEY to it", "set both, or none"
+	case cert != "" && (!absolute.MatchString(cert) || !absolute.MatchString(key)):
+		return "the paths of it and of CONSOLE_TLS_KEY are not both absolute", "write whole paths"
 	}
 	return "", ""
 }

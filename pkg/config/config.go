@@ -173,7 +173,9 @@ type KeyPair struct {
 
 // Agent configures the running program.
 type Agent struct {
-	ConsoleAddr       string        // CONSOLE_ADDR: host:port on loopback
+	ConsoleAddr       string        // CONSOLE_ADDR: host:port, on loopback unless there is TLS
+	ConsoleCert       string        // CONSOLE_TLS_CERT
+	ConsoleKey        string        // CONSOLE_TLS_KEY
 	MaxInFlight       int           // MAX_IN_FLIGHT: requests answered at once
 	RequestTimeout    time.Duration // REQUEST_TIMEOUT_SECONDS
 	ReconnectInterval time.Duration // WS_RECONNECT_INTERVAL_MS: caps the pause between tries; 0 = 30 s

@@ -143,9 +143,20 @@ var mapperKeys = []Key{
 var agentKeys = []Key{
 	{
 		Name: "CONSOLE_ADDR", Type: "string", Group: "Agent",
-		Doc:   "Where the admin console listens, HOST:PORT on loopback.",
+		Doc:   "Where the admin console listens, HOST:PORT on loopback; on another address only with CONSOLE_TLS_CERT and CONSOLE_TLS_KEY.",
 		field: func(c *Config) any { return &c.Agent.ConsoleAddr },
 		check: checkConsole,
+	},
+	{
+		Name: "CONSOLE_TLS_CERT", Type: "string", Group: "Agent", MachineBound: true,
+		Doc:   "PEM file with the certificate, and those it is issued by, that the admin console shows; its names are the only ones the console answers to.",
+		field: func(c *Config) any { return &c.Agent.ConsoleCert },
+		check: checkConsoleTLS,
+	},
+	{
+		Name: "CONSOLE_TLS_KEY", Type: "string", Group: "Agent", MachineBound: true,
+		Doc:   "PEM file with the private key of CONSOLE_TLS_CERT, which the connector's account can read.",
+		field: func(c *Config) any { return &c.Agent.ConsoleKey },
 	},
 	{
 		Name: "MAX_IN_FLIGHT", Type: "integer", Group: "Agent", Min: 1, Max: 65536,

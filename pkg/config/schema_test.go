@@ -67,7 +67,7 @@ func TestTable(t *testing.T) {
 			bound = append(bound, k.Name)
 		}
 	}
-	if !slices.Equal(bound, []string{"SERVER_URL", "FIREWALL_RULE_CREATED", "PORT", "SECRETS", "INSTANCE_NAME", "PEER_ADDR"}) {
+	if !slices.Equal(bound, []string{"SERVER_URL", "FIREWALL_RULE_CREATED", "PORT", "CONSOLE_TLS_CERT", "CONSOLE_TLS_KEY", "SECRETS", "INSTANCE_NAME", "PEER_ADDR"}) {
 		t.Error(bound)
 	}
 }

@@ -1,18 +1,24 @@
-// Package console serves the connector's own web address on the loopback
-// interface: the health of the running agent, for status, balancers and people.
+// Package console serves the connector's own web address: the health of the
+// running agent, for status, balancers and programs, and behind a login the
+// pages on which an administrator sets it up and looks at it.
 package console
 
 import (
+	"context"
+	"crypto/x509"
 	"encoding/json"
-	"net"
+	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
+	"time"
 
 	"ad-ldap-connector/pkg/agent"
+	"ad-ldap-connector/pkg/doctor"
 )
 
-// Options are what the console shows.
+// Options are what the console shows and does. The room opens nothing by
+// itself: whatever touches the home, the directory or the machine is a func,
+// the same that a command calls. A nil one makes its page say that it cannot be
+// had here.
 type Options struct {
 	Health func() []agent.Health
 	// Status returns the document that "connector status" prints, for
@@ -20,26 +26,80 @@ type Options struct {
 	Status func() any
 	// Metrics serves /metrics; nil serves none.
 	Metrics http.Handler
+
+	// Sessions outlive a handler, so that a reload logs nobody out. Nil: there
+	// are no pages.
+	Sessions *Sessions
+	// Redeem takes a one-time secret of "connector console", once. An error says
+	// why it is not taken.
+	Redeem func(secret string) error
+	// Password returns what HashPassword made of the administrator's; "" when
+	// there is none.
+	Password func() (string, error)
+	// Revoked is before when all sessions that began are over; zero: none.
+	Revoked func() time.Time
+
+	// Certificate is what the console shows by TLS; nil without.
+	Certificate func() *x509.Certificate
+	// Ending is closed when the console is about to end: live answers end then.
+	Ending <-chan struct{}
+
+	Version string // of the connector
+	Name    string // of the instance, for the command lines that pages show: " --name x" or ""
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Audit keeps one line for each change; it must not wait.
+	Audit func(Change)
+
+	Overview func() Overview
+	// Doctor runs the checks as "connector doctor" does.
+	Doctor func(ctx context.Context, q DoctorQuery, seen func(doctor.Finding)) (doctor.Document, error)
+	// Logs shows lines of the log as "connector logs" does, until ctx ends if it
+	// is to follow.
+	Logs func(ctx context.Context, q LogQuery, show func(LogLine) error) error
+	// Support makes the archive of "connector support".
+	Support func(ctx context.Context) (name string, archive []byte, err error)
+	Update  *Update
+
+	Configuration *Configuration
+	Search        *Search
+	Mapper        *Mapper
+	Transfer      *Transfer
 }
 
-// Handler returns the console:
+// A console is a handler at work.
+type console struct {
+	options Options
+	layout  *layout
+	streams chan struct{} // holds one for each live answer
+}
+
+// Handler returns the console. Without a session there are
 //
 //	GET /healthz  200 while no part is down, else 503; one line a part
 //	GET /readyz   200 while every part that logins need is ok, else 503
 //	GET /status   the status document, JSON
 //	GET /metrics  what Options.Metrics serves
 //
-// A request whose Host is not a loopback name is refused: a page elsewhere
+// the last two for this machine alone, and the way to log in; with one, the
+// pages. A request whose Host is not the console's is refused: a page elsewhere
 // could otherwise reach this port under a name of its own (DNS rebinding).
 func Handler(o Options) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &console{options: o, layout: newLayout(), streams: make(chan struct{}, mostStreams)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		health(w, o.Health(), agent.Down, nil)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		health(w, c.health(r), agent.Down, nil)
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		health(w, o.Health(), agent.Degraded, needed)
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		health(w, c.health(r), agent.Degraded, needed)
 	})
-	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+	mux.Handle("GET /status", c.here(func(w http.ResponseWriter, _ *http.Request) {
 		body, err := json.Marshal(o.Status())
 		if err != nil {
 			http.Error(w, "no status", http.StatusInternalServerError)
@@ -47,88 +107,22 @@ func Handler(o Options) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body) // the reader has gone; nobody is left to tell
-	})
+	}))
 	if o.Metrics != nil {
-		mux.Handle("GET /metrics", o.Metrics)
+		mux.Handle("GET /metrics", c.here(o.Metrics.ServeHTTP))
 	}
-	cross := http.NewCrossOriginProtection()
-	return cross.Handler(loopbackOnly(mux))
+	if o.Sessions != nil {
+		c.routes(mux)
+	}
+	return c.guard(mux)
 }
 
-// ProbeOptions are what is served to balancers and orchestrators.
-type ProbeOptions struct {
-	Health func() []agent.Health
-	// Stopping reports whether the agent takes no more work: it is not ready
-	// then, however its parts are. Nil: never.
-	Stopping func() bool
-	// Details says why a part is as it is. Without them, and so on an address
-	// that others can reach, there are names and states alone.
-	Details bool
-}
-
-// Probes returns what may be reached from elsewhere, under any name: /healthz
-// and /readyz, and nothing else.
-func Probes(o ProbeOptions) http.Handler {
-	parts := func() []agent.Health {
-		all := o.Health()
-		if !o.Details {
-			all = slices.Clone(all)
-			for i := range all {
-				all[i].Detail = ""
-			}
-		}
+// health is how the parts fare; whoever asks from elsewhere learns names and
+// states alone.
+func (c *console) health(r *http.Request) []agent.Health {
+	all := c.options.Health()
+	if fromHere(r) {
 		return all
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { health(w, parts(), agent.Down, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		all := parts()
-		if o.Stopping != nil && o.Stopping() {
-			all = append([]agent.Health{{Part: stopping, State: agent.Down}}, all...)
-		}
-		health(w, all, agent.Degraded, append(slices.Clone(needed), stopping))
-	})
-	return mux
-}
-
-// needed are the parts that logins need. stopping stands for one that is no
-// more.
-var needed = []string{"hub", "directory", "mapper"}
-
-const stopping = "stopping"
-
-// health answers 503 when a part, of those named (all if none is), is as bad
-// as limit or worse.
-func health(w http.ResponseWriter, parts []agent.Health, limit agent.State, named []string) {
-	var text strings.Builder
-	code := http.StatusOK
-	for _, p := range parts {
-		if (named == nil || slices.Contains(named, p.Part)) && agent.Worst([]agent.Health{p, {State: limit}}) == p.State && p.State != agent.OK {
-			code = http.StatusServiceUnavailable
-		}
-		text.WriteString(p.Part + " " + string(p.State))
-		if p.Detail != "" {
-			text.WriteString(": " + p.Detail)
-		}
-		text.WriteByte('\n')
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(code)
-	_, _ = w.Write([]byte(text.String())) // the reader has gone; nobody is left to tell
-}
-
-func loopbackOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		ip := net.ParseIP(strings.Trim(host, "[]"))
-		if !strings.EqualFold(host, "localhost") && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "this address answers to loopback names only", http.StatusForbidden)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
+	return withoutDetails(all)
 }

@@ -9,6 +9,12 @@ import (
 	"ad-ldap-connector/pkg/agent"
 )
 
+// fromLoopback is a request of a program of this machine.
+func fromLoopback(r *http.Request) *http.Request {
+	r.RemoteAddr = "127.0.0.1:50000"
+	return r
+}
+
 func TestHealthAndReadiness(t *testing.T) {
 	part := func(name string, s agent.State) agent.Health {
 		return agent.Health{Part: name, State: s, Detail: "why"}
@@ -28,7 +34,7 @@ func TestHealthAndReadiness(t *testing.T) {
 			h := Handler(Options{Health: func() []agent.Health { return tt.parts }})
 			for path, want := range map[string]int{"/healthz": tt.healthy, "/readyz": tt.ready} {
 				w := httptest.NewRecorder()
-				h.ServeHTTP(w, httptest.NewRequest("GET", "http://127.0.0.1:8357"+path, nil))
+				h.ServeHTTP(w, fromLoopback(httptest.NewRequest("GET", "http://127.0.0.1:8357"+path, nil)))
 				if w.Code != want || !strings.Contains(w.Body.String(), tt.mustSay) {
 					t.Errorf("%s = %d %q, want %d", path, w.Code, w.Body, want)
 				}
@@ -73,7 +79,7 @@ func TestOnlyLoopbackNamesAreServed(t *testing.T) {
 		"localhost:8357": 200, "127.0.0.1:8357": 200, "[::1]:8357": 200, "localhost": 200,
 		"evil.example": 403, "evil.example:8357": 403, "127.0.0.1.evil.example": 403, "192.0.2.1:8357": 403, "": 403,
 	} {
-		r := httptest.NewRequest("GET", "/status", nil)
+		r := fromLoopback(httptest.NewRequest("GET", "/status", nil))
 		r.Host = host
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
