@@ -24,7 +24,7 @@ lab: ## install the servers the tests talk to, if this user may
 	@testdata/lab/install.sh
 
 race: ## all tests with the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 GORACE=atexit_sleep_ms=0 go test -race ./...
 
 vet: ## vet for every system
 	for os in linux windows darwin; do echo "vet $$os"; GOOS=$$os go vet ./... ./testdata/lab || exit 1; done

@@ -45,7 +45,7 @@ func newCLI(t *testing.T, environ ...string) *cli {
 	}
 	dir := t.TempDir()
 	kept := []string{"CONSOLE_ADDR=127.0.0.1:0", "NO_COLOR=1", "HOME=" + dir, "TMPDIR=" + dir, "PATH=" + os.Getenv("PATH")}
-	for _, name := range []string{"GOCOVERDIR", "SystemRoot", "TEMP", "TMP"} {
+	for _, name := range []string{"GOCOVERDIR", "GORACE", "SystemRoot", "TEMP", "TMP"} {
 		if v := os.Getenv(name); v != "" {
 			kept = append(kept, name+"="+v)
 		}

@@ -48,6 +48,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("CONSOLE_ADDR", "127.0.0.1:0")
 			e.Setenv("NO_COLOR", "1")
 			e.Setenv("GOTRACEBACK", "all")
+			e.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

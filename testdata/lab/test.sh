@@ -10,7 +10,9 @@ race=
 fast='-gcflags=golang.org/x/crypto/...=-race=false'
 if command -v "${CC:-cc}" >/dev/null 2>&1; then
 	race="-race $fast"
-	export CGO_ENABLED=1
+	# By itself every program with the detector in it sleeps for a second when it
+	# ends, and the tests start some thousand.
+	export CGO_ENABLED=1 GORACE="${GORACE:-atexit_sleep_ms=0}"
 else
 	export CGO_ENABLED=0
 	echo "test: no C compiler, so without the race detector" >&2
