@@ -77,6 +77,7 @@ func installedLife(t *testing.T, s *server) {
 	}
 
 	installedRestart(t, s, "life")
+	installedUpdate(t, s, "life")
 	pid := s.pid()
 	s.Run("kill", "-KILL", pid)
 	lab.Eventually(t, "another process", func() bool { now := s.pid(); return now != "0" && now != pid && s.healthy() })

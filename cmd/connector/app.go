@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fatih/color"
 	"github.com/spf13/pflag"
@@ -27,6 +28,7 @@ type app struct {
 
 	// spoiled lets a test have steps of an install fail; nil: none does.
 	spoiled func(install.Plan) install.Plan
+	hurried time.Duration // how long a test has an updated program watched; 0: as configured
 
 	stop     <-chan struct{} // closed when the command is to end; nil: never
 	terminal *term.State     // of stdin before the first question; nil: none was put

@@ -29,6 +29,7 @@ type drillOptions struct {
 	all      bool
 	seconds  int
 	inFlight int
+	program  string
 }
 
 func newDrillCommand(a *app) *cobra.Command {
@@ -68,6 +69,7 @@ connector that is installed here is touched: connector help never-down.`,
 			}
 			for _, d := range append(drills(), soakDrill()) {
 				if d.name == args[0] {
+					d.program = o.program
 					return a.drill(cmd.Context(), o, d)
 				}
 			}
@@ -77,6 +79,7 @@ connector that is installed here is touched: connector help never-down.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.all, "all", false, "one after the other, but for soak")
 	f.IntVar(&o.seconds, "seconds", 0, "how long the fault lasts, in `seconds` (default: each drill's own)")
+	f.StringVar(&o.program, "program", "", "another build of the connector, a `file`, that the drill update is to (default: this one again)")
 	f.IntVar(&o.inFlight, "in-flight", 64, "so many logins at a `time`")
 	return cmd
 }

@@ -27,6 +27,8 @@ type drillGround struct {
 	dir, home string
 	environ   []string
 	program   string
+	args      []string // of the connector, beside the usual ones
+	bare      string   // this program, where the connector runs another file
 	console   string
 
 	cloud     *sandbox.Cloud
@@ -156,7 +158,7 @@ func (g *drillGround) start() error {
 		return err
 	}
 	g.stderr = &drillLog{r: r}
-	g.cmd = exec.CommandContext(context.Background(), g.program, "run", "--until-stdin-closes", "--home", g.home)
+	g.cmd = exec.CommandContext(context.Background(), g.program, append([]string{"run", "--until-stdin-closes", "--home", g.home}, g.args...)...)
 	g.cmd.Env, g.cmd.Dir, g.cmd.Stderr = g.environ, g.dir, w
 	stdin, err := g.cmd.StdinPipe()
 	if err == nil {

@@ -21,6 +21,7 @@ type drill struct {
 	faults     bool          // logins may be answered by an error while it lasts
 	loses      bool          // logins that meet it may get no answer: there is no way for one
 	symptom    symptom
+	program    string // another build of the connector, for a drill that has use for one
 
 	prepare func(*drillGround) error // before the home is written
 	starts  func(*drillGround) error // the connector, in another way than usual
@@ -108,6 +109,7 @@ func drills() []drill {
 			lasts: 60 * time.Second, loses: true, faults: true, fault: pauseConnector,
 			symptom: symptom{parts: []string{"hub", "directory", "clock"}, shows: time.Hour, heals: drillWithin, silent: true},
 		},
+		updateDrill(),
 		fleetDrill(),
 	}
 }

@@ -88,7 +88,7 @@ func newCommand(a *app) *cobra.Command {
 	a.flags(cmd.PersistentFlags())
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	cmd.AddCommand(
-		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newUninstallCommand(a), newRunCommand(a), newRestartCommand(a), newStatusCommand(a),
+		newDemoCommand(a), newDoctorCommand(a), newInstallCommand(a), newUninstallCommand(a), newRunCommand(a), newRestartCommand(a), newUpdateCommand(a), newStatusCommand(a),
 		newLoginCommand(a), newSearchCommand(a), newProfileCommand(a), newBenchCommand(a),
 		newExportCommand(a), newImportCommand(a), newConfigCommand(a), newKeysCommand(a), newConsoleCommand(a), newLogsCommand(a), newSupportCommand(a),
 		newSandboxCommand(a), newVersionCommand(a), newCompletionCommand(a), newMapperChildCommand(a),

@@ -100,6 +100,7 @@ func (n *node) servePeers(ctx context.Context, report func(agent.State, string))
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(r) // a peer that has gone needs no answer
 	})
+	n.serveUpdates(mux)
 	s := &http.Server{
 		Handler: mux, ReadTimeout: peerTime, WriteTimeout: 2 * peerTime, IdleTimeout: peerTime, MaxHeaderBytes: 4 << 10,
 		ErrorLog: quiet, Protocols: new(http.Protocols),

@@ -76,6 +76,7 @@ type porter struct {
 	mu        sync.Mutex
 	heir      int       // the process that was started to take over; 0: none
 	succeeded chan word // learns of heir
+	why       error     // what heir said of why it comes to nothing
 	left      bool      // the socket is the next process's
 }
 
@@ -154,7 +155,7 @@ func (d *porter) serve(conn net.Conn) {
 	}
 	var ask word
 	if err == nil {
-		ask, err = wire.hear(porterPatience, sayTakeover, saySucceed)
+		ask, err = wire.hear(porterPatience, sayTakeover, saySucceed, sayAble)
 	}
 	switch {
 	case err != nil:
@@ -164,8 +165,12 @@ func (d *porter) serve(conn net.Conn) {
 			ask.PID = peer
 		}
 		kept, err = d.give(wire, ask)
+	case ask.Say == sayAble:
+		if err = d.able(); err == nil {
+			err = wire.say(word{Say: sayDone, Version: thisBuild().Version, PID: pid()}, porterPatience)
+		}
 	default:
-		err = d.succeed(wire)
+		err = d.succeed(wire, ask)
 	}
 	if err != nil {
 		_ = wire.say(refusal(err), porterPatience) // to whoever still listens
@@ -199,6 +204,11 @@ func (d *porter) give(wire *porterWire, ask word) (kept bool, err error) {
 	gone := context.AfterFunc(d.ctx, func() { _ = wire.conn.Close() })
 	defer gone()
 	if _, err := wire.hear(0, sayGo); err != nil {
+		d.mu.Lock()
+		if refused := (*refusedError)(nil); ask.PID == d.heir && errors.As(err, &refused) {
+			d.why = err
+		}
+		d.mu.Unlock()
 		d.s.log.Warn("the takeover came to nothing; this process goes on", "pid", ask.PID, "err", err)
 		return false, nil
 	}

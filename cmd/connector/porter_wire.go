@@ -23,6 +23,9 @@ type word struct {
 	Hint    string `json:"hint,omitempty"`
 	Frame   []byte `json:"frame,omitempty"` // of the hub, or for it
 
+	Next  bool  `json:"next,omitempty"`    // the successor is the home's next program, and not kept for who asks no more
+	Watch int64 `json:"watchMs,omitempty"` // how long the successor has to be well before it takes over
+
 	Unmanaged bool `json:"unmanaged,omitempty"` // a refusal: nobody could be told of another main process
 }
 
@@ -37,6 +40,7 @@ const (
 	sayCommand  = "command"  // the porter: this frame of the hub came too late
 	sayReply    = "reply"    // the porter: I have no link for this reply
 	saySucceed  = "succeed"  // asks: start the one that is to take over
+	sayAble     = "able"     // asks: could you?
 	sayNo       = "no"       // either: it comes to nothing
 )
 

@@ -67,7 +67,7 @@ func (a *app) restartHome(ctx context.Context, h *home.Home) (restartResult, err
 	if !h.Locked() {
 		return a.restartService(ctx, h, "started")
 	}
-	w, err := askToSucceed(ctx, h)
+	w, err := askToSucceed(ctx, h, word{})
 	if err == nil {
 		return restartResult{Result: "restarted", Version: w.Version, PID: w.PID}, nil
 	}
@@ -84,9 +84,15 @@ func (a *app) restartHome(ctx context.Context, h *home.Home) (restartResult, err
 	return restartResult{}, fmt.Errorf("restart the connector in %s: %w", h.Dir(), err)
 }
 
-// askToSucceed has the running connector start its successor, and returns when
-// that has taken over.
-func askToSucceed(ctx context.Context, h *home.Home) (word, error) {
+// askToSucceed has the running connector start its successor, as how says, and
+// returns when that has taken over.
+func askToSucceed(ctx context.Context, h *home.Home, how word) (word, error) {
+	how.Say = saySucceed
+	return askPorter(ctx, h, how, succeedWithin+time.Duration(how.Watch)*time.Millisecond+lockPatience)
+}
+
+// askPorter asks the running connector for something that it does, or refuses.
+func askPorter(ctx context.Context, h *home.Home, ask word, within time.Duration) (word, error) {
 	conn, err := dialPorter(h.Path(porterFile))
 	if err != nil {
 		return word{}, silentRestart(err)
@@ -94,10 +100,11 @@ func askToSucceed(ctx context.Context, h *home.Home) (word, error) {
 	defer func() { _ = conn.Close() }() // all is said
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	wire := newPorterWire(conn, maxAsking)
-	if err := wire.say(word{Say: saySucceed, Version: thisBuild().Version, PID: pid()}, porterPatience); err != nil {
+	ask.Version, ask.PID = thisBuild().Version, pid()
+	if err := wire.say(ask, porterPatience); err != nil {
 		return word{}, silentRestart(err)
 	}
-	w, err := wire.hear(succeedWithin+lockPatience, sayDone)
+	w, err := wire.hear(within, sayDone)
 	if ctx.Err() != nil {
 		return w, ctx.Err()
 	}

@@ -127,6 +127,9 @@ func (a *app) enter(c *claim, o runFlags, manager *service.Notifier) (*takeover,
 	}
 	manager.Mute() // the one that runs is the service
 	over, err := knock(c.home, c, o.within)
+	if over != nil {
+		over.watch = watchOf(a.environ)
+	}
 	if err != nil || over != nil {
 		return over, err
 	}

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		"connector": func() {
 			a := systemApp()
 			a.spoiled = spoilFrom(os.Getenv(spoilStep))
+			a.hurried, _ = time.ParseDuration(os.Getenv(hurry)) // none: nothing is hurried
 			os.Exit(a.main())
 		},
 		"helper":  helper,

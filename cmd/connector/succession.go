@@ -91,7 +91,7 @@ func (s *succession) run(ctx context.Context, c *claim, over *takeover) error {
 	over.bring(s.listeners)
 	t, err := s.begin(ctx)
 	if err != nil {
-		return err
+		return over.refuse(err)
 	}
 	s.log.Info("connector starts", "version", thisBuild().Version, "home", s.home.Dir(), "instance", t.identity.ID)
 	s.current.Store(t.node)

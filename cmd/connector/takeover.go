@@ -27,6 +27,7 @@ type takeover struct {
 	former  word
 	sockets []net.Listener // as in former
 	within  time.Duration
+	watch   time.Duration // how long it has to be well before it takes over
 }
 
 // knock asks the connector that runs in the home for its sockets. Nil means that
@@ -81,14 +82,39 @@ func (o *takeover) complete(ctx context.Context, s *succession, t *turn) error {
 	}
 	err := o.settle(ctx, t, s.log)
 	if err != nil {
-		_ = o.wire.say(refusal(err), porterPatience) // it may have ended
-		_ = o.wire.conn.Close()                      // the same
-		return err
+		return o.refuse(err)
 	}
 	s.manager.Speak()
 	s.log.Info("took over", "from", o.former.PID, "version", o.former.Version)
 	go o.inherit(s)
 	return nil
+}
+
+// wellFor says what is missing until for so long nothing was.
+func (t *turn) wellFor(watch time.Duration) func() string {
+	since := time.Now()
+	return func() string {
+		what := t.unable()
+		if what == "" {
+			what = t.outside()
+		}
+		switch {
+		case what != "":
+			since = time.Now()
+		case time.Since(since) < watch:
+			what = fmt.Sprintf("it has been well for %v only", time.Since(since).Round(time.Second))
+		}
+		return what
+	}
+}
+
+// refuse says that this process will not take over.
+func (o *takeover) refuse(err error) error {
+	if o != nil {
+		_ = o.wire.say(refusal(err), porterPatience) // it may have ended
+		_ = o.wire.conn.Close()                      // the same
+	}
+	return err
 }
 
 func (o *takeover) settle(ctx context.Context, t *turn, log *slog.Logger) error {
@@ -97,6 +123,10 @@ func (o *takeover) settle(ctx context.Context, t *turn, log *slog.Logger) error 
 	if what == "" {
 		close(t.joins)
 		what = t.await(ctx, o.within-time.Since(begun), t.outside)
+	}
+	if what == "" && o.watch > 0 {
+		log.Info("serving beside the former process", "from", o.former.PID, "watch", o.watch)
+		what = t.await(ctx, o.within+o.watch, t.wellFor(o.watch))
 	}
 	if what != "" {
 		if ctx.Err() != nil {

@@ -132,7 +132,7 @@ func newMapper(script, name string, c config.Config, log *slog.Logger, change ..
 // mapperChild is the command that runs mappers: this program again, told how
 // much memory a script may use.
 func mapperChild(memoryMB int) *exec.Cmd {
-	program, err := os.Executable()
+	program, err := ownProgram()
 	if err != nil {
 		program = os.Args[0] // as good a name as there is
 	}

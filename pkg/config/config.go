@@ -25,6 +25,7 @@ type Config struct {
 	Mapper    Mapper
 	Keys      KeyPair
 	Agent     Agent
+	Update    Update
 	Signals   Signals
 
 	// layers says where the values came from. They hold secrets in the clear,
@@ -188,6 +189,16 @@ type Agent struct {
 	Peers    []string // PEERS: host:port of all nodes
 }
 
+// Update says which releases of the connector are for this machine, and when.
+type Update struct {
+	URL      string        // UPDATE_URL: a folder of releases; "" = none
+	RootFile string        // UPDATE_ROOT_FILE: a path, in the home or absolute; "" = what is compiled in
+	Channel  string        // UPDATE_CHANNEL
+	Auto     string        // UPDATE_AUTO: off or on
+	Window   string        // UPDATE_WINDOW: see ParseWindow
+	Watch    time.Duration // UPDATE_WATCH_SECONDS
+}
+
 // Signals say what others see of the running program, and where.
 type Signals struct {
 	LogFormat string // LOG_FORMAT: text or json
@@ -259,6 +270,12 @@ func Default() Config {
 			HubLinks:       1,
 			Drain:          5 * time.Second,
 			Secrets:        InFile,
+		},
+		Update: Update{
+			Channel: "stable",
+			Auto:    "off",
+			Window:  "02:00-04:00",
+			Watch:   15 * time.Second,
 		},
 		Signals: Signals{
 			LogFormat:    "text",

@@ -52,7 +52,7 @@ const (
 
 // table holds all keys, in the order in which they are documented and in which
 // a new file has them.
-var table = slices.Concat(tenantKeys, directoryKeys, groupKeys, policyKeys, signInKeys, proofKeys, networkKeys, mapperKeys, agentKeys, clusterKeys, signalKeys, otherKeys)
+var table = slices.Concat(tenantKeys, directoryKeys, groupKeys, policyKeys, signInKeys, proofKeys, networkKeys, mapperKeys, agentKeys, clusterKeys, updateKeys, signalKeys, otherKeys)
 
 // byName finds a key by its name or an old name of it.
 var byName = func() map[string]*Key {

@@ -166,7 +166,13 @@ func (h *Home) ForgetProgram() {
 // there is no fault.
 func (h *Home) RemoveProgram() error {
 	h.ForgetProgram()
-	for _, name := range []string{h.Program(), h.Path(binFolder)} {
+	h.ForgetNext()
+	previous, _ := filepath.Glob(h.PreviousProgram() + "*") // the pattern is well-formed, or finds nothing
+	for _, file := range []string{updateFile, releasesFile} {
+		previous = append(previous, h.Path(file), h.Path(file)+".new")
+	}
+	previous = append(previous, h.Path(updateLock))
+	for _, name := range append(previous, h.Program(), h.Path(binFolder)) {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove the program: %w", err)
 		}

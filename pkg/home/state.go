@@ -3,6 +3,7 @@ package home
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 )
@@ -37,6 +38,34 @@ func (h *Home) LoadState(name string, v any) error {
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return fmt.Errorf("read %s: %w", h.Path(file), err)
+	}
+	return nil
+}
+
+// ChangeState reads state/NAME.json into v, lets change alter v, and writes it,
+// while no other process writes to the home. Where there is none, or one that
+// cannot be read, v is as it was given. After an error of change nothing is
+// written.
+func (h *Home) ChangeState(name string, v any, change func() error) error {
+	file, err := stateFile(name)
+	if err != nil {
+		return err
+	}
+	err = h.exclusively(func(root *os.Root) error {
+		if data, err := contents(root, file); err == nil {
+			_ = json.Unmarshal(data, v) // what is damaged is written anew
+		}
+		if err := change(); err != nil {
+			return err
+		}
+		data, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return err
+		}
+		return cause(writeFile(root, file, append(data, '\n')))
+	})
+	if err != nil {
+		return fmt.Errorf("change %s: %w", h.Path(file), err)
 	}
 	return nil
 }

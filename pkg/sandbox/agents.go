@@ -48,6 +48,10 @@ func (c *Cloud) tell() {
 	c.changed = make(chan struct{})
 }
 
+// RefuseAgents has the hub reject all agents that come from now on, until it is
+// told otherwise. Those that are there stay.
+func (c *Cloud) RefuseAgents(refuse bool) { c.refuses.Store(refuse) }
+
 // DropAgents closes all links, as a tenant's node that goes away does (close
 // code 1001), and returns when they are gone. Agents may come back at once.
 func (c *Cloud) DropAgents() {

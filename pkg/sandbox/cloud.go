@@ -86,6 +86,7 @@ type Cloud struct {
 	closing sync.Once
 	closed  error
 	offset  atomic.Int64
+	refuses atomic.Bool // whoever comes
 
 	releaseFault atomic.Pointer[ReleaseFault]
 

@@ -98,6 +98,9 @@ func (c *Cloud) serveHub(w http.ResponseWriter, r *http.Request) {
 
 	conn.SetReadLimit(maxGreeting)
 	connection, thumbprint, err := l.greet()
+	if err == nil && c.refuses.Load() {
+		err = errors.New("no agents are taken now")
+	}
 	if err != nil {
 		c.log.Warn("agent rejected", "remote", r.RemoteAddr, "err", err)
 		conn.CloseRead(l.ctx) // lets l.drop end the wait for a peer that does not close
