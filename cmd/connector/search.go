@@ -112,17 +112,37 @@ type memberDiff struct {
 }
 
 func newProfileCommand(a *app) *cobra.Command {
-	var file string
-	var diff bool
+	var file, restore string
+	var diff, save, history bool
 	cmd := &cobra.Command{
 		Use:   "profile USER",
 		Short: "Show what the mapper makes of a user, or what another script would",
+		Long: `With --save the script of --mapper takes the place of the one in use, once it
+compiles and, where a USER is named, works for them; a running connector takes
+it up. The former one is kept: --history lists those, --restore puts one back.`,
 		Example: `  connector profile mary.smith
-  connector profile mary.smith --mapper new.js --diff`,
-		Args: exactArgs(1, "name one user: connector profile mary.smith"),
+  connector profile mary.smith --mapper new.js --diff
+  connector profile mary.smith --mapper new.js --save
+  connector profile --history`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if (history || restore != "" || save && file != "") && len(args) == 0 {
+				return nil
+			}
+			return exactArgs(1, "name one user: connector profile mary.smith")(nil, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if diff && file == "" {
+			if err := errors.Join(oneOf(cmd, "history", "restore", "mapper"), oneOf(cmd, "save", "diff"), oneOf(cmd, "history", "save"), oneOf(cmd, "restore", "save")); err != nil {
+				return err
+			}
+			switch {
+			case diff && file == "":
 				return usagef("--diff compares with another script; name it with --mapper FILE")
+			case save && file == "":
+				return usagef("--save needs the script: name it with --mapper FILE")
+			case history || restore != "":
+				return a.formerMappers(cmd.Context(), restore)
+			case len(args) == 0:
+				return a.saveMapperFile(cmd.Context(), file)
 			}
 			w, err := a.openWorkbench()
 			if err != nil {
@@ -150,6 +170,9 @@ func newProfileCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if save {
+				return a.saveMapper(cmd.Context(), w.home, w.config, string(script), "connector profile --save")
+			}
 			if !diff {
 				return a.print(then)
 			}
@@ -162,13 +185,34 @@ func newProfileCommand(a *app) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&file, "mapper", "", "map with this `script` instead of the home's")
 	cmd.Flags().BoolVar(&diff, "diff", false, "show only the members that would change")
+	cmd.Flags().BoolVar(&save, "save", false, "put the script of --mapper in the place of the one in use, if it works")
+	cmd.Flags().BoolVar(&history, "history", false, "list the scripts that were in use, of which the last 20 are kept")
+	cmd.Flags().StringVar(&restore, "restore", "", "put the former script with this `ID` of --history back")
 	return cmd
 }
 
 func (a *app) printDiff(now, then identity.Profile) error {
+	diffs, err := differences(now, then)
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.print(map[string]any{"diff": diffs})
+	}
+	for _, d := range diffs {
+		if err := a.text("%s\n- %s\n+ %s\n", d.Member, d.Now, d.Then); err != nil {
+			return err
+		}
+	}
+	a.say("%d members differ", len(diffs))
+	return nil
+}
+
+// differences are the members that two profiles have differently.
+func differences(now, then identity.Profile) ([]memberDiff, error) {
 	var was, would map[string]json.RawMessage
 	if err := errors.Join(json.Unmarshal([]byte(now.String()), &was), json.Unmarshal([]byte(then.String()), &would)); err != nil {
-		return err
+		return nil, err
 	}
 	members := map[string]bool{}
 	for m := range was {
@@ -184,14 +228,5 @@ func (a *app) printDiff(now, then identity.Profile) error {
 		}
 	}
 	slices.SortFunc(diffs, func(x, y memberDiff) int { return strings.Compare(x.Member, y.Member) })
-	if a.json() {
-		return a.print(map[string]any{"diff": diffs})
-	}
-	for _, d := range diffs {
-		if err := a.text("%s\n- %s\n+ %s\n", d.Member, d.Now, d.Then); err != nil {
-			return err
-		}
-	}
-	a.say("%d members differ", len(diffs))
-	return nil
+	return diffs, nil
 }

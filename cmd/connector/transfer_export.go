@@ -84,10 +84,7 @@ func (a *app) export(o exportOrder) error {
 		return err
 	}
 	if o.file == "" {
-		o.file = "connector_export_" + time.Now().UTC().Format("20060102-150405") + ".zip"
-		if !o.plain {
-			o.file += ".age"
-		}
+		o.file = archiveName(o.plain)
 	}
 	if err := writeNew(o.file, data, o.force); err != nil {
 		return err
@@ -101,6 +98,15 @@ func (a *app) export(o exportOrder) error {
 	}
 	a.say("wrote %s: it opens with the passphrase alone; on the next node: connector install --import FILE", o.file)
 	return nil
+}
+
+// archiveName is what an archive of this moment is called.
+func archiveName(plain bool) string {
+	name := "connector_export_" + time.Now().UTC().Format("20060102-150405") + ".zip"
+	if !plain {
+		name += ".age"
+	}
+	return name
 }
 
 // archiveOf returns the plain archive of a home, once what is in it is known to

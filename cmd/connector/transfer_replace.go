@@ -110,8 +110,7 @@ func (a *app) undoImport(ctx context.Context, o importOrder) error {
 		return err
 	}
 	if last.Renewed && !o.replace {
-		return &hinted{fmt.Errorf("undo the last import into %s: the key pair has been exchanged since", h.Dir()),
-			"the tenant may not know the former pair any more; add --replace to put it back nevertheless"}
+		return errRenewed(h)
 	}
 	result := importResult{Result: "checked", Home: h.Dir(), Connection: last.Connection, Notes: []string{}, Changes: []change{}}
 	if o.dryRun {
@@ -129,4 +128,10 @@ func (a *app) undoImport(ctx context.Context, o importOrder) error {
 	}
 	result.Result = "undone"
 	return a.takeUpImport(ctx, h, result, o)
+}
+
+// errRenewed is why an import is not undone without being asked to twice.
+func errRenewed(h *home.Home) error {
+	return &hinted{fmt.Errorf("undo the last import into %s: the key pair has been exchanged since", h.Dir()),
+		"the tenant may not know the former pair any more; add --replace to put it back nevertheless"}
 }

@@ -71,20 +71,38 @@ func (h *Home) SaveConfig(c config.Config) error {
 // ErrOtherKeys says that the home has another key pair by now.
 var ErrOtherKeys = errors.New("the key pair was exchanged meanwhile")
 
+// ErrOtherConfig says that config.json is not what a change was made from.
+var ErrOtherConfig = errors.New("config.json was changed meanwhile")
+
 // SaveConfigWith does what SaveConfig does, unless the home's key pair is not p
 // any more: what c holds was sealed with p then, and could not be opened beside
 // another one. That is an ErrOtherKeys, and nothing is written.
-func (h *Home) SaveConfigWith(c config.Config, p *keys.Pair) error {
-	if c.EnvOnly() || c.Keys.Certificate != "" {
-		return h.SaveConfig(c) // the pair is not among the files
+func (h *Home) SaveConfigWith(c config.Config, p *keys.Pair) error { return h.saveConfig(c, p, nil) }
+
+// SaveConfigOver does what SaveConfigWith does, unless config.json is not over
+// any more, the text that c was read from (nil: there was no file): what
+// somebody else has written since would be lost. That is an ErrOtherConfig. Any
+// pair will do when p is nil.
+func (h *Home) SaveConfigOver(c config.Config, p *keys.Pair, over []byte) error {
+	return h.saveConfig(c, p, &over)
+}
+
+func (h *Home) saveConfig(c config.Config, p *keys.Pair, over *[]byte) error {
+	if c.EnvOnly() {
+		return nil
+	}
+	if c.Keys.Certificate != "" {
+		p = nil // the pair is not among the files
 	}
 	data, err := c.Encode()
 	if err != nil {
 		return fmt.Errorf("write %s: %w", h.Path(configFile), err)
 	}
-	cert, _ := p.PEM()
 	same := func(have []byte, err error) error {
-		if err == nil && !bytes.Equal(have, cert) {
+		if p == nil {
+			return nil
+		}
+		if cert, _ := p.PEM(); err == nil && !bytes.Equal(have, cert) {
 			err = ErrOtherKeys
 		}
 		if err != nil {
@@ -92,21 +110,48 @@ func (h *Home) SaveConfigWith(c config.Config, p *keys.Pair) error {
 		}
 		return nil
 	}
-	if err := same(h.read(certFile)); err != nil || h.holds(configFile, data) {
-		return err
+	if p != nil {
+		if err := same(h.read(certFile)); err != nil {
+			return err
+		}
+	}
+	if h.holds(configFile, data) {
+		return nil // every start saves, and few have news
 	}
 	if len(data) > maxFile {
 		return h.write(configFile, data) // which says so
 	}
 	return h.exclusively(func(root *os.Root) error {
-		if err := same(contents(root, certFile)); err != nil {
-			return err
+		if p != nil {
+			if err := same(contents(root, certFile)); err != nil {
+				return err
+			}
 		}
-		if err := writeFile(root, configFile, data); err != nil {
+		err := unchanged(root, over)
+		if err == nil {
+			err = writeFile(root, configFile, data)
+		}
+		if err != nil {
 			return fmt.Errorf("write %s: %w", h.Path(configFile), cause(err))
 		}
 		return nil
 	})
+}
+
+// unchanged is an ErrOtherConfig when config.json is not what it was; nil: it
+// may be anything.
+func unchanged(root *os.Root, over *[]byte) error {
+	if over == nil {
+		return nil
+	}
+	have, err := contents(root, configFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		have, err = nil, nil
+	}
+	if err == nil && !bytes.Equal(have, *over) {
+		return ErrOtherConfig
+	}
+	return err
 }
 
 // holds reports whether a file says just that, to its owner alone.

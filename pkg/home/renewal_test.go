@@ -67,3 +67,36 @@ func TestConfigIsNotSavedBesideOtherKeys(t *testing.T) {
 		t.Error("no pair was taken for one")
 	}
 }
+
+// What others have written since is not written over.
+func TestConfigIsNotSavedOverAnother(t *testing.T) {
+	h := open(t, filepath.Join(t.TempDir(), "home"))
+	c, err := h.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Tenant.SiteName = "first"
+	if err := h.SaveConfigOver(c, nil, nil); err != nil { // where there was no file
+		t.Fatal(err)
+	}
+	former, err := h.ConfigText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Tenant.SiteName = "second"
+	if err := h.SaveConfigOver(c, nil, former); err != nil {
+		t.Fatal(err)
+	}
+	for _, over := range [][]byte{former, nil, {}} {
+		c.Tenant.SiteName = "late"
+		if err := h.SaveConfigOver(c, nil, over); !errors.Is(err, ErrOtherConfig) {
+			t.Errorf("over %q: %v", over, err)
+		}
+	}
+	if c, err = h.Config(); err != nil || c.Tenant.SiteName != "second" {
+		t.Errorf("the site is %q, %v", c.Tenant.SiteName, err)
+	}
+	if err := h.SaveConfigOver(c, testPair(t, "a"), former); err == nil {
+		t.Error("saved beside keys that are not there")
+	}
+}

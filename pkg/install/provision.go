@@ -36,10 +36,26 @@ type Result struct {
 	Notes  []string // what the operator should know: "the tenant sent no signing key"
 }
 
+// refreshes bounds how often a refresh begins anew because somebody else has
+// written meanwhile.
+const refreshes = 3
+
 // Refresh provisions the home. Whatever it learned before a failure is kept in
-// Result, so that the caller can go on with what was there.
-func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
-	c, err := p.Home.Config()
+// Result, so that the caller can go on with what was there. What others write
+// while the tenant is asked is not lost: it begins anew then.
+func (p *Provisioner) Refresh(ctx context.Context) (r Result, err error) {
+	for range refreshes {
+		r, err = p.refresh(ctx)
+		if !errors.Is(err, home.ErrOtherConfig) {
+			break
+		}
+	}
+	return r, err
+}
+
+func (p *Provisioner) refresh(ctx context.Context) (Result, error) {
+	s := saver{home: p.Home}
+	c, err := s.read()
 	if err != nil {
 		return Result{}, err
 	}
@@ -50,7 +66,7 @@ func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
 	}
 	if r.Keys != nil && c.Directory.BindPassword != "" {
 		// A clear-text password goes whether or not the tenant answers.
-		if err := errors.Join(sealPassword(&r.Config, r.Keys), p.Home.SaveConfigWith(r.Config, r.Keys)); err != nil {
+		if err := errors.Join(sealPassword(&r.Config, r.Keys), s.save(r.Config, r.Keys)); err != nil {
 			return r, err
 		}
 	}
@@ -77,7 +93,7 @@ func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
 	}
 	// Saved before the tenant is told, so that a certificate it has pinned is
 	// never one that this home forgot.
-	if err := p.Home.SaveConfigWith(r.Config, r.Keys); err != nil {
+	if err := s.save(r.Config, r.Keys); err != nil {
 		return r, err
 	}
 	note, err := p.register(ctx, ticket, &r.Config, r.Keys)
@@ -87,7 +103,7 @@ func (p *Provisioner) Refresh(ctx context.Context) (Result, error) {
 	if note != "" {
 		r.Notes = append(r.Notes, note)
 	}
-	return r, p.Home.SaveConfigWith(r.Config, r.Keys)
+	return r, s.save(r.Config, r.Keys)
 }
 
 func (p *Provisioner) generate(conn tenant.Connection) (*keys.Pair, error) {

@@ -66,6 +66,32 @@ func TestRefreshProvisionsAHomeWithATicketOnly(t *testing.T) {
 	}
 }
 
+// What somebody saves while the tenant is asked stays.
+func TestRefreshWritesOverNobody(t *testing.T) {
+	w := newWorld(t)
+	w.write(t, handWritten)
+	w.refresh(t)
+	asked := 0
+	w.wire.spoil = answering("/info", func(text string) string {
+		if asked++; asked == 1 {
+			h := w.home(t)
+			c, err := h.Config()
+			if err == nil {
+				c.Tenant.SiteName = "of somebody else"
+				err = h.SaveConfig(c)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		return strings.Replace(text, `"kerberos":false`, `"kerberos":true`, 1)
+	})
+	r := w.refresh(t)
+	if c := w.check(t); c.Tenant.SiteName != "of somebody else" || !c.Tenant.Kerberos || !r.Config.Tenant.Kerberos {
+		t.Errorf("the site is %q, Kerberos %t", c.Tenant.SiteName, c.Tenant.Kerberos)
+	}
+}
+
 func TestRefreshTakesOverWhatTheTenantChanged(t *testing.T) {
 	w := newWorld(t)
 	w.write(t, handWritten)
