@@ -59,6 +59,16 @@ func (o Overview) Says() string {
 	}
 }
 
+// recent is how many refusals are seen at once.
+const recent = 8
+
+// Recent and Older are the refusals and faults that are seen at once, and those
+// that are not.
+func (o Overview) Recent() []Login { return o.Unwell[:min(recent, len(o.Unwell))] }
+
+// Older are those before.
+func (o Overview) Older() []Login { return o.Unwell[min(recent, len(o.Unwell)):] }
+
 // Outcomes, Clocks and Latencies are the plots.
 func (o Overview) Outcomes() plot { return outcomes(o.Points) }
 
@@ -93,6 +103,7 @@ const certificateSoon = 30 * 24 * time.Hour
 // Todo says what is to be done next, what matters most first.
 func (o Overview) Todo() []Todo {
 	var bad, warn, more []Todo
+	certificate := false // it has been said
 	if o.Connection == "" {
 		bad = append(bad, Todo{"bad", "Connect it to your tenant", "There is no ticket yet.", "/configuration", "Enter the ticket"})
 	}
@@ -102,10 +113,11 @@ func (o Overview) Todo() []Todo {
 		case agent.Down:
 			bad = append(bad, Todo{"bad", "Find out why " + named(p.Part) + " is down", p.Detail, "/troubleshooting", "Run the checks"})
 		default:
+			certificate = certificate || p.Part == "certificate"
 			warn = append(warn, Todo{"warn", "Look after " + named(p.Part), p.Detail, "/troubleshooting", "Run the checks"})
 		}
 	}
-	if !o.Certificate.IsZero() && time.Until(o.Certificate) < certificateSoon {
+	if !certificate && !o.Certificate.IsZero() && time.Until(o.Certificate) < certificateSoon {
 		warn = append(warn, Todo{"warn", "Renew the agent's certificate", "It ends on " + o.Certificate.UTC().Format(time.DateOnly) + ": connector keys renew", "", ""})
 	}
 	for _, w := range o.Warned {

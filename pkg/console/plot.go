@@ -33,7 +33,7 @@ type plotMark struct {
 // The drawing, in its own units: plotW by plotH, with room for the axes.
 const (
 	plotW, plotH        = 360.0, 150.0
-	plotLeft, plotRight = 44.0, 8.0
+	plotLeft, plotRight = 50.0, 8.0
 	plotTop, plotBottom = 8.0, 22.0
 )
 
@@ -84,13 +84,13 @@ func (p *plot) trace(class string, points []Point, of func(Point) (float64, bool
 		}
 		x := round(plotX(i))
 		_, after := float64(0), false
-		for j := i + 1; j < min(len(points), i+4); j++ {
+		for j := i + 1; j < min(len(points), i+3); j++ {
 			if _, after = of(points[j]); after {
 				break
 			}
 		}
 		switch {
-		case i-last <= 3:
+		case i-last <= 2:
 			fmt.Fprintf(&d, "L%g %g", x, y(v))
 		case after:
 			fmt.Fprintf(&d, "M%g %g", x, y(v))
@@ -120,7 +120,12 @@ func latency(points []Point, stage int) plot {
 	if !asked {
 		return plot{Title: title, Nothing: "Not asked in this hour."}
 	}
-	p, y := frame(title, 0, nice(millis(most)), func(v float64) string { return fmt.Sprintf("%g ms", v) })
+	p, y := frame(title, 0, nice(millis(most)), func(v float64) string {
+		if v >= 1000 {
+			return fmt.Sprintf("%g s", v/1000)
+		}
+		return fmt.Sprintf("%g ms", v)
+	})
 	p.Keys = []plotKey{{"p50", "half"}, {"p99", "99 of 100"}}
 	p.trace("p99", points, func(p Point) (float64, bool) { return millis(p.P99[stage]), p.P99[stage] > 0 }, y)
 	p.trace("p50", points, func(p Point) (float64, bool) { return millis(p.P50[stage]), p.P50[stage] > 0 }, y)
@@ -130,7 +135,7 @@ func latency(points []Point, stage int) plot {
 }
 
 // barSpans is how many spans one bar stands for: two minutes.
-const barSpans = 8
+const barSpans = 4
 
 // outcomes is the plot of logins by what became of them.
 func outcomes(points []Point) plot {
@@ -184,7 +189,7 @@ func clock(points []Point) plot {
 		unit, scale = "s", 1
 	}
 	high := nice(max(most*scale, 0.01))
-	p, y := frame("Tenant's clock against this machine's", -high, high, func(v float64) string { return fmt.Sprintf("%+g %s", v, unit) })
+	p, y := frame("Tenant's clock, from this machine's", -high, high, func(v float64) string { return fmt.Sprintf("%+g %s", v, unit) })
 	p.Marks[1].Text = "0"
 	p.trace("p50", points, func(p Point) (float64, bool) { return p.Clock.Seconds() * scale, p.Measured }, y)
 	p.Says = fmt.Sprintf("The tenant's clock is lately %+.0f ms from this machine's", float64(last)/float64(time.Millisecond))

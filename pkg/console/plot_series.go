@@ -8,8 +8,8 @@ import (
 
 // What Series keeps: an hour, in spans.
 const (
-	spanOf  = 15 * time.Second
-	spans   = 240
+	spanOf  = 30 * time.Second
+	spans   = 120
 	refused = 50 // of the last refusals and faults
 )
 
@@ -35,7 +35,7 @@ type Stage struct {
 }
 
 // Series are what a process remembers of its last hour. They take no memory for
-// the time in which nothing was asked, and at most some 200 KiB.
+// the time in which nothing was asked, and at most some 100 KiB.
 type Series struct {
 	now func() time.Time
 

@@ -104,13 +104,20 @@ func checkupOf(d doctor.Document) Checkup {
 	slices.SortStableFunc(c.First, func(a, b Finding) int { return strings.Compare(a.Word, b.Word) }) // failed, warning
 	switch d.Result {
 	case doctor.Blocked:
-		c.Says = fmt.Sprintf("The connector cannot work like this: %d checks that block have failed.", counts["failed"])
+		c.Says = "The connector cannot work like this: " + several(counts["failed"], "check that blocks has failed.", "checks that block have failed.")
 	case doctor.Warned:
-		c.Says = fmt.Sprintf("It works, and %d things are better mended.", counts["warning"])
+		c.Says = "It works, and " + several(counts["warning"], "thing is better mended.", "things are better mended.")
 	default:
 		c.Says = "All is well."
 	}
 	return c
+}
+
+func several(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 // A LogQuery is which lines of the log are to be shown.

@@ -15,6 +15,7 @@ need tinyproxy tinyproxy
 need squid squid
 need htpasswd apache2-utils
 need chromium chromium
+need npm npm
 need samba samba samba-ad-dc samba-ad-provision ldb-tools winbind attr acl python3-markdown
 need ldbadd ldb-tools
 [ -e /usr/share/samba/setup/provision.ldif ] || missing="$missing samba-ad-provision"

@@ -25,13 +25,13 @@
       if (isNaN(at)) continue;
       t.setAttribute("data-done", "");
       if (at.getTimezoneOffset() === 0) continue;
-      var local = at.toLocaleString([], { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+      var local = at.toLocaleString([], { year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", second: "2-digit" });
       var utc = t.textContent;
       t.textContent = local;
       if (t.hasAttribute("data-short")) { t.title = utc; continue; }
       var beside = doc.createElement("span");
       beside.className = "muted small";
-      beside.textContent = " (" + utc + ")";
+      beside.textContent = " " + utc;
       t.appendChild(beside);
     }
   }
