@@ -11,7 +11,7 @@ import (
 	"ad-ldap-connector/pkg/release"
 )
 
-func newBundleCommand(m *maintainer) *cobra.Command {
+func newBundleCommand() *cobra.Command {
 	var version, system, arch string
 	cmd := &cobra.Command{
 		Use:   "bundle FOLDER FILE",

@@ -62,7 +62,7 @@ signature that completes it gives it its name.`,
 	cmd.PersistentFlags().StringVar(&m.passphrases, "passphrase-file", "", "`file` with the passphrase of the keys, instead of asking")
 	cmd.CompletionOptions.DisableDefaultCmd = true
 	cmd.AddCommand(newKeysCommand(m), newRootCommand(m), newSignCommand(m), newPublishCommand(m), newRenewCommand(m),
-		newWithdrawCommand(m), newBundleCommand(m), newVerifyCommand(m), newLicensesCommand(m))
+		newWithdrawCommand(m), newBundleCommand(), newVerifyCommand(m), newLicensesCommand(m))
 	return cmd
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"path/filepath"
 	"strings"
@@ -58,7 +57,7 @@ func roleOf(names []string, threshold int) (release.Role, error) {
 		if err != nil {
 			return r, err
 		}
-		r.Keys = append(r.Keys, ed25519.PublicKey(key))
+		r.Keys = append(r.Keys, key)
 	}
 	return r, nil
 }

@@ -28,6 +28,8 @@ type bundle struct {
 // A span is where a file lies in the bundle.
 type span struct{ offset, size int64 }
 
+const wrongPath = "Check the path of the bundle."
+
 // Bounds of a bundle.
 const (
 	maxBundle  = 4 << 30 // octets
@@ -44,9 +46,12 @@ func OpenBundle(name string, o Options) (*Client, error) {
 		return nil, err
 	}
 	doing := "open the bundle " + name
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, &Error{Doing: doing, Kind: KindMalformed, Err: errors.New("it is no file"), hint: wrongPath} // a pipe would hold us
+	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, &Error{Doing: doing, Kind: KindDisk, Err: pathless(err), hint: "Check the path of the bundle."}
+		return nil, &Error{Doing: doing, Kind: KindDisk, Err: pathless(err), hint: wrongPath}
 	}
 	b := &bundle{name: name, file: file, documents: map[string][]byte{}, files: map[string]span{}}
 	if err := b.index(); err != nil {
@@ -76,8 +81,8 @@ func (b *bundle) index() error {
 	if err != nil {
 		return &Error{Kind: KindDisk, Err: pathless(err)}
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxBundle {
-		return malformed("it is no file, or has more than %d octets", int64(maxBundle))
+	if info.Size() > maxBundle {
+		return malformed("it has more than %d octets", int64(maxBundle))
 	}
 	have, want := sha256.New(), sha256.New()
 	position := &counter{r: io.TeeReader(b.file, have)}

@@ -82,7 +82,14 @@ func (q Query) system(doing, where string) error {
 
 func (q Query) step(doing string, from Version) error {
 	return &Error{Doing: doing, Kind: KindStep, Err: fmt.Errorf("only %s and later may be updated to it, and %s is installed", from, q.Current),
-		hint: fmt.Sprintf("Install version %s or a later one in between by hand.", from)}
+		hint: q.way(from)}
+}
+
+func (q Query) way(from Version) string {
+	if q.To.IsZero() {
+		return fmt.Sprintf("Install version %s or a later one in between by hand.", from)
+	}
+	return "Update to the newest release that can be reached first, by leaving out --to; that may be one in between."
 }
 
 // channels lists those there are, for people.

@@ -26,7 +26,7 @@ func recall(m Memory, anchor *trusted) (seen, error) {
 		return seen{}, &Error{Doing: "recall which releases were seen", Kind: KindDisk, Err: err}
 	}
 	var s seen
-	if len(data) > maxMemory || decode(data, &s, false) != nil {
+	if sensible := len(data) <= maxMemory && decode(data, &s, false) == nil; !sensible {
 		return seen{}, nil
 	}
 	last := anchor
@@ -35,7 +35,7 @@ func recall(m Memory, anchor *trusted) (seen, error) {
 		if KindOf(err) == KindRootReplay {
 			continue // the program has been replaced by one that knows this root from the start
 		}
-		if err != nil {
+		if next == nil {
 			break // another anchor's
 		}
 		s.roots = append(s.roots, next)

@@ -41,8 +41,7 @@ type Options struct {
 	// URL is the folder of releases: https, or http on loopback. OpenBundle
 	// needs none.
 	URL string
-	// HTTP reaches it; nil means http.DefaultClient. Its Timeout should be 0:
-	// a slow line needs its time, and a dead one is noticed by Idle.
+	// HTTP reaches it; nil means http.DefaultClient. Its Timeout is not heeded.
 	HTTP *http.Client
 	// Memory is what was seen before; nil remembers nothing, and so notices no
 	// rollback.

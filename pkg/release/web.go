@@ -20,7 +20,10 @@ type web struct {
 	http *http.Client
 }
 
-const maxRedirects = 5
+const (
+	maxRedirects = 5
+	patience     = 30 * time.Second // from the question to the answer's first octets
+)
 
 func newWeb(base *url.URL, o Options) *web {
 	w := &web{base: base, o: o}
@@ -33,6 +36,7 @@ func newWeb(base *url.URL, o Options) *web {
 		}
 		return nil
 	}
+	strict.Timeout = 0 // a slow line needs its time, and a dead one is noticed
 	w.http = &strict
 	return w
 }
@@ -56,15 +60,15 @@ func (w *web) document(ctx context.Context, name string, limit int64) (data []by
 func (w *web) doing(name string) string { return fmt.Sprintf("fetch %s from %s", name, w.base) }
 
 func (w *web) read(ctx context.Context, doing, name string, limit int64) ([]byte, error) {
-	res, body, err := w.ask(ctx, doing, name, http.Header{"Cache-Control": {"no-cache"}})
+	res, err := w.ask(ctx, doing, name, http.Header{"Cache-Control": {"no-cache"}})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = body.Close() }() // it was read to its end, or is not wanted
+	defer func() { _ = res.Body.Close() }() // it was read to its end, or is not wanted
 	if err := judge(doing, res); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	data, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
 	switch {
 	case int64(len(data)) > limit:
 		return nil, &Error{Doing: doing, Kind: KindTooLarge, Err: fmt.Errorf("it has more than %d octets", limit)}
@@ -74,27 +78,28 @@ func (w *web) read(ctx context.Context, doing, name string, limit int64) ([]byte
 	return data, nil
 }
 
-// ask sends a request. The body that it returns is watched: it fails when it
-// comes too slowly.
-func (w *web) ask(ctx context.Context, doing, name string, header http.Header) (*http.Response, io.ReadCloser, error) {
+// ask sends a request. The answer's body is watched: it fails when it comes too
+// slowly.
+func (w *web) ask(ctx context.Context, doing, name string, header http.Header) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base.JoinPath(name).String(), nil)
 	if err != nil {
 		cancel(nil)
-		return nil, nil, &Error{Doing: doing, Kind: KindAddress, Err: err}
+		return nil, &Error{Doing: doing, Kind: KindAddress, Err: err}
 	}
 	req.Header = header
 	req.Header.Set("User-Agent", w.o.UserAgent)
 	req.Header.Set("Accept-Encoding", "identity") // ranges are of what was hashed
-	idle := time.AfterFunc(w.o.Idle, func() { cancel(errNoAnswer) })
+	unanswered := time.AfterFunc(patience, func() { cancel(errNoAnswer) })
 	res, err := w.http.Do(req)
-	idle.Stop()
+	unanswered.Stop()
 	if err != nil {
 		err = w.explain(ctx, doing, err)
 		cancel(nil)
-		return nil, nil, err
+		return nil, err
 	}
-	return res, watch(ctx, res.Body, cancel, w.o), nil
+	res.Body = watch(ctx, res.Body, cancel, w.o)
+	return res, nil
 }
 
 // judge refuses answers that are no file.
@@ -164,7 +169,7 @@ func (w *web) explain(ctx context.Context, doing string, err error) error {
 		return &Error{Doing: doing, Kind: KindTooSlow, Err: slow, transient: slow.transient}
 	}
 	if errors.Is(cause, errNoAnswer) {
-		return &Error{Doing: doing, Kind: KindNetwork, Err: fmt.Errorf("no answer within %s", w.o.Idle), transient: true}
+		return &Error{Doing: doing, Kind: KindNetwork, Err: fmt.Errorf("no answer within %s", patience), transient: true}
 	}
 	if cause != nil {
 		return &Error{Doing: doing, Kind: KindCanceled, Err: cause}

@@ -39,7 +39,7 @@ func TestTrouble(t *testing.T) {
 			_, _ = w.Write([]byte("\n<html>"))
 		}, KindCaptive, "page for people", 1},
 		"sent on": {func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://portal.example/login?secret", 302)
+			http.Redirect(w, r, "http://portal.example/login?secret", http.StatusFound)
 		}, KindCaptive, "http://portal.example ", 1},
 		"cut": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, KindNetwork, "EOF", 4},
 	} {

@@ -21,12 +21,12 @@ func (w *web) open(ctx context.Context, f File, offset int64, tag string) (*stre
 	} else {
 		offset = 0
 	}
-	res, body, err := w.ask(ctx, doing, f.Path, header)
+	res, err := w.ask(ctx, doing, f.Path, header)
 	if err != nil {
 		return nil, err
 	}
 	if res.StatusCode == http.StatusRequestedRangeNotSatisfiable && offset > 0 {
-		_ = body.Close() // it has nothing to say
+		_ = res.Body.Close() // it has nothing to say
 		return w.open(ctx, f, 0, "")
 	}
 	err = judge(doing, res)
@@ -40,11 +40,11 @@ func (w *web) open(ctx context.Context, f File, offset int64, tag string) (*stre
 		err = f.fits(doing, total)
 	}
 	if err != nil {
-		_ = body.Close() // it is not wanted
+		_ = res.Body.Close() // it is not wanted
 		return nil, err
 	}
 	fails := func(err error) error { return w.explain(ctx, doing, err) }
-	return &stream{ReadCloser: &explained{body, fails}, offset: offset, tag: validator(res.Header), exact: total == f.Size}, nil
+	return &stream{ReadCloser: &explained{res.Body, fails}, offset: offset, tag: validator(res.Header), exact: total == f.Size}, nil
 }
 
 // partial checks that an answer of status 206 begins where it was asked to, and
