@@ -43,7 +43,7 @@ var rooms = map[string][]string{
 	"doctor":     {"config"},
 	// The console shows the doctor's findings as they come: it knows their form,
 	// and has them from a func.
-	"console": {"agent", "doctor"},
+	"console": {"agent", "config", "doctor"},
 	"install": {"config", "home", "keys", "service", "tenant"},
 	// The pretend tenant and directory know nothing of the rooms that talk to
 	// them: whoever wrote both ends of a wire from one piece of code would

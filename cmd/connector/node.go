@@ -45,6 +45,11 @@ type node struct {
 	tracer      *tracer       // nil: nobody wants traces
 	joins       chan struct{} // closed when it may join the hub, which then asks it; nil: at once
 
+	// For the console's pages.
+	takeUp  func(context.Context) string // reloads the home; see succession.takeUp. nil: nobody can
+	saving  sync.Mutex                   // of the mapper
+	settled func()                       // of a home that is being set up for the first time: that it is; nil: it was
+
 	// For /metrics; nil until they are known.
 	hub             atomic.Pointer[hub.Client]
 	hubState        atomic.Value                  // a hub.State

@@ -34,6 +34,10 @@ logs/connector.log in the home, unless OVERRIDE_CONFIG=false leaves no file to
 be written there. A service logs to systemd's journal or the Event Log of
 Windows in the place of stderr: connector help logging.
 
+With --setup a home that holds no settings at all is no fault: the console waits
+there for its first set-up, in the browser ("connector console" prints the link),
+and then the connector goes on without being started again.
+
 --takeover starts it beside the connector that runs in the home. Once the hub
 has accepted it and the directory answers, the former one finishes what it has
 in hand, and ends with 0; until then it goes on whatever becomes of this one.
@@ -52,6 +56,7 @@ restart": its manager must learn of the new process from the former one.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.takeover, strings.TrimPrefix(takeoverFlag, "--"), false, "take the place of the connector that runs in the home, once this one serves; not on Windows")
 	f.DurationVar(&o.within, "takeover-timeout", takeoverWithin, "how long that may take; then the former one goes on")
+	f.BoolVar(&o.setup, "setup", false, "where nothing is set up yet, wait for that in the console")
 	f.BoolVar(&untilStdin, "until-stdin-closes", false, "end when standard input does")
 	// On Windows a program cannot be sure to find out by itself that it was
 	// started as a service. Elsewhere the manager says so in the environment.
@@ -68,6 +73,7 @@ type runFlags struct {
 	service  string // its name; "" is the foreground on Windows, and makes no difference elsewhere
 	takeover bool
 	within   time.Duration
+	setup    bool
 }
 
 // attribution is what the journal may take to look at who speaks to it.
@@ -115,6 +121,7 @@ func (a *app) runHome(ctx context.Context, o runFlags, manager *service.Notifier
 	}
 	l.openFile(h)
 	go l.follow(ctx, h)
+	s.setup = o.setup
 	s.log, s.counts.logs = l.log, l
 	defer s.counts.close()
 	return errors.Join(s.run(ctx, c, over), c.release())

@@ -32,6 +32,8 @@ type succession struct {
 	listeners *listeners
 	hangup    chan os.Signal // one waits while one is at work; more say nothing new
 	current   atomic.Pointer[node]
+	waiting   waiting
+	setup     bool // a home that nobody has set up waits for it, in the console
 }
 
 // newSuccession takes signals to reload from now on, until run has returned.
@@ -58,7 +60,7 @@ func (s *succession) begin(ctx context.Context) (*turn, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.listeners, n.joins = s.listeners, make(chan struct{})
+	n.listeners, n.joins, n.takeUp = s.listeners, make(chan struct{}), s.takeUp
 	if former := s.current.Load(); former != nil {
 		n.offset.Store(former.offset.Load()) // till it has measured for itself: the hub looks at the time
 	}
@@ -89,6 +91,11 @@ func (s *succession) run(ctx context.Context, c *claim, over *takeover) error {
 	defer s.listeners.close()
 	defer signal.Stop(s.hangup)
 	over.bring(s.listeners)
+	if s.setup && over == nil {
+		if err := s.setUp(ctx); err != nil || ctx.Err() != nil {
+			return err
+		}
+	}
 	t, err := s.begin(ctx)
 	if err != nil {
 		return over.refuse(err)
@@ -140,8 +147,10 @@ func (s *succession) run(ctx context.Context, c *claim, over *takeover) error {
 // runs and, once it serves, lets the former one end. A configuration that
 // cannot work is refused, and the running one stays.
 func (s *succession) reload(ctx context.Context, t *turn) *turn {
+	tell := s.waiting.served()
 	next, err := s.begin(ctx)
 	if err != nil {
+		tell(oneLine(err.Error()))
 		s.counts.metrics().reloads.WithLabelValues("refused").Inc()
 		s.log.Error("reload refused; the running configuration stays", "err", oneLine(err.Error()))
 		return t
@@ -150,6 +159,7 @@ func (s *succession) reload(ctx context.Context, t *turn) *turn {
 	close(next.joins)
 	next.await(ctx, changeWithin, func() string { return next.behind(t.node) })
 	s.lead(next)
+	tell("")
 	t.leave(next)
 	s.end(t)
 	s.listeners.settle()

@@ -44,6 +44,7 @@ type session struct {
 	remote string
 	agent  string // the browser, by its own words
 	began  time.Time
+	drafts drafts // what was begun and not saved
 
 	// Under Sessions' lock.
 	used    time.Time

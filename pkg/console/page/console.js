@@ -137,7 +137,7 @@
   function refresh(element) {
     var path = element.getAttribute("data-refresh"), every = 1000 * Number(element.getAttribute("data-every") || 5);
     var was = element.getAttribute("data-say");
-    function again() { setTimeout(tick, every); }
+    function again() { if (!element.querySelector("[data-ended]")) setTimeout(tick, every); }
     function tick() {
       if (doc.hidden || element.contains(doc.activeElement)) return again();
       get(path).then(function (r) {
