@@ -3,16 +3,23 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"ad-ldap-connector/pkg/release"
 	"ad-ldap-connector/pkg/sandbox"
 	"ad-ldap-connector/testdata/lab"
 )
@@ -221,4 +228,131 @@ func TestUpdatesWithoutAService(t *testing.T) {
 			t.Errorf("%q ended with %d: %s", args, i.status(), i.stderr)
 		}
 	}
+}
+
+// A releaseFolder is a folder of releases, signed by keys of the test's own.
+type releaseFolder struct {
+	t              *testing.T
+	dir, root      string
+	rootKey, other ed25519.PrivateKey
+}
+
+func newReleaseFolder(t *testing.T, u *updatable) *releaseFolder {
+	t.Helper()
+	f := &releaseFolder{t: t, dir: t.TempDir(), rootKey: ed25519.NewKeyFromSeed(make([]byte, 32)), other: ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", 32)))}
+	f.root = u.file("root.json", string(f.rootOf(f.rootKey)))
+	return f
+}
+
+func (f *releaseFolder) rootOf(key ed25519.PrivateKey) []byte {
+	f.t.Helper()
+	role := release.Role{Threshold: 1, Keys: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}}
+	data, err := release.Root{Version: 1, Expires: time.Now().Add(time.Hour), Root: role, Releases: role}.Document(key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return data
+}
+
+// publish puts a program there as a release.
+func (f *releaseFolder) publish(version, program string) (file string) {
+	f.t.Helper()
+	built := f.t.TempDir()
+	data, err := os.ReadFile(program)
+	name := "connector-" + runtime.GOOS + "-" + runtime.GOARCH
+	if err == nil {
+		err = os.WriteFile(filepath.Join(built, name), data, 0o600)
+	}
+	v, bad := release.ParseVersion(version)
+	if err = errors.Join(err, bad); err != nil {
+		f.t.Fatal(err)
+	}
+	one, err := release.Collect(release.Release{Version: v, Date: time.Now(), Notes: "Better.", Channels: []string{"stable"}}, built, f.dir)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	all := release.Releases{Version: 1, Expires: time.Now().Add(time.Hour), Releases: []release.Release{one}}
+	text, err := all.Document(f.rootKey)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(f.dir, "releases.json"), text, 0o600)
+	}
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return filepath.Join(f.dir, version, name)
+}
+
+// TestUpdateToARelease takes what is published: by the web and in one file.
+// What is not what was signed changes nothing.
+func TestUpdateToARelease(t *testing.T) {
+	t.Parallel()
+	u := newUpdatable(t, "1s")
+	f := newReleaseFolder(t, u)
+	program := u.file("release", "#!/bin/sh\n# release\nif [ \"$1\" = version ]; then\necho '{\"version\":\"9.9.9\",\"os\":\""+runtime.GOOS+"\",\"arch\":\"any\"}'\nexit\nfi\nexec "+u.program+" \"$@\"\n")
+	published := f.publish("9.9.9", program)
+	server := httptest.NewServer(http.FileServer(http.Dir(f.dir)))
+	defer server.Close()
+
+	if i := u.run("update", "--check"); i.status() != exitFault || !strings.Contains(i.stderr.String(), "UPDATE_URL is not set") {
+		t.Errorf("%d: %s", i.status(), i.stderr)
+	}
+	u.must("config", "set", "UPDATE_URL", server.URL)
+	if i := u.run("update", "--check"); i.status() != exitFault || !strings.Contains(i.stderr.String(), "UPDATE_ROOT_FILE") {
+		t.Errorf("%d: %s", i.status(), i.stderr)
+	}
+	u.must("config", "set", "UPDATE_ROOT_FILE", f.root)
+	var news updateNews
+	if i := u.run("update", "--check", "-o", "json"); i.status() != exitOK || json.Unmarshal([]byte(i.stdout.String()), &news) != nil || !news.Available || news.Newest != "9.9.9" || news.Notes != "Better." {
+		t.Errorf("%d, %+v: %s", i.status(), news, i.stderr)
+	}
+	if i := u.run("update", "--check"); !strings.Contains(i.stdout.String(), "version 9.9.9 of ") {
+		t.Errorf("%s%s", i.stdout, i.stderr)
+	}
+
+	refused := func(name, says string, args ...string) {
+		t.Helper()
+		if i, r := u.update(args...); i.status() != exitFault || r.Result != "failed" || !strings.Contains(i.stderr.String(), says) {
+			t.Errorf("%s: %d, %+v, want %q in: %s", name, i.status(), r, says, i.stderr)
+		}
+		u.is("a", "")
+	}
+	good, err := os.ReadFile(published)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swap := func(data []byte) {
+		if err := os.WriteFile(published, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swap(bytes.ReplaceAll(good, []byte("release"), []byte("Release")))
+	refused("a swapped program", "")
+	swap(good)
+	refused("no such version", "1.2.3", "--to", "1.2.3")
+	var bundle bytes.Buffer
+	if err := release.WriteBundle(&bundle, f.dir, func(release.Release, release.File) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	file := u.file("connector.bundle", bundle.String())
+	if i := u.run("update", "--check", "--from", file, "-o", "json"); i.status() != exitOK || !strings.Contains(i.stdout.String(), `"newest": "9.9.9"`) {
+		t.Errorf("a bundle: %d: %s%s", i.status(), i.stdout, i.stderr)
+	}
+	u.must("config", "set", "UPDATE_ROOT_FILE", u.file("other.json", string(f.rootOf(f.other))))
+	refused("another's keys", "", "--from", file)
+	u.must("config", "set", "UPDATE_ROOT_FILE", f.root)
+	if err := os.Chmod(f.root, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	refused("a root that anybody may write", "others than the administrator may write", "--from", file)
+	if err := os.Chmod(f.root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if i, r := u.update("--dry-run", "--from", file); i.status() != exitOK || r.Result != "" || !strings.Contains(i.stdout.String(), "take-over") {
+		t.Errorf("a plan: %d, %+v: %s%s", i.status(), r, i.stdout, i.stderr)
+	}
+	u.is("a", "")
+	if i, r := u.update(); i.status() != exitOK || r.Result != "updated" || r.To != "9.9.9" {
+		t.Fatalf("%d, %+v:\n%s%s", i.status(), r, i.stdout, i.stderr)
+	}
+	u.is("release", "a")
 }

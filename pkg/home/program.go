@@ -166,8 +166,9 @@ func (h *Home) ForgetProgram() {
 // there is no fault.
 func (h *Home) RemoveProgram() error {
 	h.ForgetProgram()
-	h.ForgetNext()
 	previous, _ := filepath.Glob(h.PreviousProgram() + "*") // the pattern is well-formed, or finds nothing
+	next, _ := filepath.Glob(h.NextProgram() + "*")         // the same
+	previous = append(previous, next...)
 	for _, file := range []string{updateFile, releasesFile} {
 		previous = append(previous, h.Path(file), h.Path(file)+".new")
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 )
@@ -56,13 +55,9 @@ func (h *Home) ReadyPrevious() error {
 	return nil
 }
 
-// ForgetNext removes what was laid ready, and what a download has left.
-func (h *Home) ForgetNext() {
-	names, _ := filepath.Glob(h.NextProgram() + "*") // the pattern is well-formed, or finds nothing
-	for _, name := range names {
-		_ = os.Remove(name)
-	}
-}
+// ForgetNext removes what was laid ready. What a download has left that broke off
+// stays, for the next one to go on.
+func (h *Home) ForgetNext() { _ = os.Remove(h.NextProgram()) }
 
 // SwapProgram puts the next program in the place of the program, which becomes
 // the previous one. At every moment there is a program, but on Windows, where a
