@@ -78,7 +78,7 @@ func isOwnHost(host string) bool {
 	} else {
 		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
 	}
-	return strings.EqualFold(host, "localhost") || host == "127.0.0.1" || host == "::1"
+	return strings.EqualFold(host, "localhost") || strings.EqualFold(host, ProxiedName) || host == "127.0.0.1" || host == "::1"
 }
 
 func (c *Cloud) serveClock(w http.ResponseWriter, _ *http.Request) {

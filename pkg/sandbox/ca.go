@@ -149,7 +149,7 @@ func (ca *cloudCA) serverCertificate(now time.Time) (*tls.Certificate, error) {
 		NotAfter:    now.Add(cloudServerLife),
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"},
+		DNSNames:    []string{"localhost", ProxiedName},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}, ca.certificate, key, ca.key)
 	if err != nil {

@@ -100,7 +100,7 @@ type Cloud struct {
 	asks        uint64 // counts turns, for round robin
 	arrivals    int
 	pending     map[string]pendingSignIn // by what stands for them
-	owed        map[string]*cloudLink    // by name of the answer, who was asked; see Unanswered
+	owed        map[string]owing         // by name of the answer; see Unanswered
 	changed     chan struct{}
 }
 
@@ -127,7 +127,7 @@ func StartCloud(o CloudOptions) (*Cloud, error) {
 		streamSlots: make(chan struct{}, maxCloudStreams),
 		askSlots:    make(chan struct{}, maxCloudAsking),
 		changed:     make(chan struct{}),
-		owed:        map[string]*cloudLink{},
+		owed:        map[string]owing{},
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

@@ -95,8 +95,8 @@ func TestOtherSitesAreRefused(t *testing.T) {
 		}
 	}
 	for host, want := range map[string]int{
-		"evil.example": 421, "evil.example:443": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example:1": 421, "127.0.0.2": 421, "localhost:x": 421,
-		"localhost": 200, "LOCALHOST:7": 200, "127.0.0.1": 200, "127.0.0.1:7": 200, "[::1]": 200, "[::1]:7": 200,
+		"evil.example": 421, "evil.example:443": 421, "localhost.evil.example": 421, "127.0.0.1.evil.example:1": 421, "127.0.0.2": 421, "localhost:x": 421, "another.localhost": 421,
+		"localhost": 200, "LOCALHOST:7": 200, "127.0.0.1": 200, "127.0.0.1:7": 200, "[::1]": 200, "[::1]:7": 200, "Tenant.localhost:7": 200,
 	} {
 		for _, path := range []string{"/", "/test", "/api/agents"} {
 			if status, _ := callCloud(t, client, "GET", c.URL()+path, "", "Host", host); status != want {

@@ -218,7 +218,7 @@ func TestCertificatesAreMadeNewInTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
+		for _, name := range []string{"localhost", "127.0.0.1", "::1", ProxiedName} {
 			if _, err := certificate.Leaf.Verify(x509.VerifyOptions{Roots: ca.pool(), DNSName: name, CurrentTime: now}); err != nil {
 				t.Error(err)
 			}

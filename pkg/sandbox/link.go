@@ -48,6 +48,7 @@ func parseCloudFrame(data []byte) (name string, payload json.RawMessage, ok bool
 // cloudAnswer is one agent's answer to one request.
 type cloudAnswer struct {
 	agent   string
+	remote  string
 	took    time.Duration
 	payload json.RawMessage
 }
@@ -207,7 +208,7 @@ func (l *cloudLink) deliver(name string, payload json.RawMessage) {
 	l.cloud.tell()
 	l.cloud.mu.Unlock()
 	select {
-	case waiter.answers <- cloudAnswer{l.agent.ID, took, payload}:
+	case waiter.answers <- cloudAnswer{l.agent.ID, l.agent.Remote, took, payload}:
 	default: // another agent was faster
 	}
 }

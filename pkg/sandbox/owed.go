@@ -1,5 +1,7 @@
 package sandbox
 
+import "time"
+
 // maxOwed bounds how many answers are kept account of: agents may die by the
 // thousand.
 const maxOwed = 100_000
@@ -9,6 +11,25 @@ const maxOwed = 100_000
 type cloudMessage struct {
 	frame  []byte
 	answer string
+}
+
+// An owing is a command that an agent was sent.
+type owing struct {
+	by *cloudLink
+	at time.Time
+}
+
+// UnansweredOf is Unanswered, of the commands that were written between two
+// moments.
+func (c *Cloud) UnansweredOf(from, to time.Time) (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, o := range c.owed {
+		if !o.at.Before(from) && o.at.Before(to) {
+			n++
+		}
+	}
+	return n
 }
 
 // Unanswered is how many commands were written to an agent that nobody has
@@ -29,7 +50,7 @@ func (c *Cloud) owe(answer string, l *cloudLink) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.owed) < maxOwed {
-		c.owed[answer] = l
+		c.owed[answer] = owing{l, time.Now()}
 	}
 }
 
@@ -39,10 +60,10 @@ func (c *Cloud) settle(answer string, on *cloudLink) *cloudLink {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	asked, ok := c.owed[answer]
-	if !ok || asked.agent.Connection != on.agent.Connection {
+	if !ok || asked.by.agent.Connection != on.agent.Connection {
 		return on
 	}
 	delete(c.owed, answer)
 	c.tell()
-	return asked
+	return asked.by
 }

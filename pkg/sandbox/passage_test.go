@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"net"
@@ -120,5 +121,74 @@ func TestAPassageEnds(t *testing.T) {
 	_ = conn.Close() // the other end is what was looked at
 	if err := nowhere.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAProxyLeadsToOnePlace: whatever a proxied agent asks for, it gets to the
+// tenant, which sees whose way it came.
+func TestAProxyLeadsToOnePlace(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	p, err := StartProxy(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := StartProxy(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := func(says string) (near net.Conn, answer string) {
+		t.Helper()
+		near, err := net.Dial("tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := near.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(near, says); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(io.LimitReader(near, int64(len("HTTP/1.1 200")))).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		return near, line
+	}
+	near, answer := dial("CONNECT " + ProxiedName + ":443 HTTP/1.1\r\nHost: " + ProxiedName + ":443\r\n\r\n")
+	defer func() { _ = near.Close() }()
+	far, err := l.Accept()
+	if err != nil || answer != "HTTP/1.1 200" {
+		t.Fatalf("%q, %v", answer, err)
+	}
+	defer func() { _ = far.Close() }()
+	if from := far.RemoteAddr().String(); !p.Carried(from) || other.Carried(from) || p.Carried(near.LocalAddr().String()) {
+		t.Errorf("%s came by another way", from)
+	}
+	if !sends(t, near, far, false) {
+		t.Error("nothing passes")
+	}
+	p.Hold(true, true)
+	if sends(t, near, far, true) {
+		t.Error("something passes that was held")
+	}
+	for _, says := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\x16\x03\x01\r\n\r\n"} {
+		near, answer := dial(says)
+		if answer != "HTTP/1.1 405" {
+			t.Errorf("%q was answered %q", says, answer)
+		}
+		_ = near.Close()
+	}
+	silent, err := net.Dial("tcp", other.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	if err := errors.Join(p.Close(), other.Close()); err != nil { // one that says nothing holds nobody up
+		t.Error(err)
 	}
 }

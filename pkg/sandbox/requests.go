@@ -51,9 +51,11 @@ func (r Request) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) 
 
 // A Response is an agent's answer, refusals included.
 type Response struct {
-	Agent string          // who answered
-	Took  time.Duration   // from asking that agent to its answer
-	Reply json.RawMessage // the answer's payload, an object
+	Agent  string          // who answered
+	Remote string          // that agent's address
+	Took   time.Duration   // from asking that agent to its answer
+	Reply  json.RawMessage // the answer's payload, an object
+	Asked  []string        // the addresses of the agents that were asked, in their order
 }
 
 // Request asks the agents of a connection, each in turn, and returns the first
@@ -97,6 +99,7 @@ func (c *Cloud) request(caller context.Context, command string, r Request) (Resp
 
 	answers := make(chan cloudAnswer, 1) // the first one counts
 	asked := map[*cloudLink]string{}     // and the name of the answer each owes
+	var order []string
 	defer func() {
 		for l, name := range asked {
 			l.forget(name)
@@ -118,7 +121,7 @@ func (c *Cloud) request(caller context.Context, command string, r Request) (Resp
 				if asked[next] = name; name == "" {
 					continue // it takes no more: the next one
 				}
-				waiting = next
+				waiting, order = next, append(order, next.agent.Remote)
 				slice.Reset(min(time.Until(deadline)/time.Duration(others+1), c.options.pace.next))
 			case !live && len(asked) == 0:
 				return Response{}, ErrNoAgent
@@ -130,7 +133,7 @@ func (c *Cloud) request(caller context.Context, command string, r Request) (Resp
 		}
 		select {
 		case a := <-answers:
-			return Response{a.agent, a.took, a.payload}, nil
+			return Response{Agent: a.agent, Remote: a.remote, Took: a.took, Reply: a.payload, Asked: order}, nil
 		case <-gone:
 			waiting = nil
 		case <-slice.C:
