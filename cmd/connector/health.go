@@ -40,21 +40,23 @@ func (n *node) serveHealth(ctx context.Context, report func(agent.State, string)
 	report(agent.OK, "http://"+addr.String())
 	return serveUntil(ctx, s, ln, func() {
 		if !n.relieved.Load() {
-			n.awaitHub()
+			n.awaitLast()
 		}
 	})
 }
 
-// awaitHub waits until the hub's part has ended, within what it may take.
-func (n *node) awaitHub() {
-	patience := time.NewTimer(n.config.Agent.Drain + farewells)
+// awaitLast waits until the parts that answer somebody have ended, within what
+// they may take.
+func (n *node) awaitLast() {
+	patience := time.NewTimer(n.config.Agent.Leave + n.config.Agent.Drain + farewells)
 	defer patience.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		all := n.agent.Health()
-		i := slices.IndexFunc(all, func(h agent.Health) bool { return h.Part == "hub" })
-		if i < 0 || all[i].State == agent.Down && all[i].Detail == agent.Stopped {
+		busy := slices.ContainsFunc(n.agent.Health(), func(h agent.Health) bool {
+			return (h.Part == "hub" || h.Part == "signin") && (h.State != agent.Down || h.Detail != agent.Stopped)
+		})
+		if !busy {
 			return
 		}
 		select {

@@ -128,7 +128,7 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 		parts = append(parts, agent.Part{Name: "health", Run: n.serveHealth})
 	}
 	n.agent = agent.New(log, parts...)
-	n.agent.EndWithin = max(n.agent.EndWithin, c.Agent.Drain+farewells)
+	n.agent.EndWithin = max(n.agent.EndWithin, c.Agent.Leave+c.Agent.Drain+farewells)
 	return n, nil
 }
 

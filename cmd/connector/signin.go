@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"reflect"
 	"strconv"
@@ -107,19 +109,38 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 		}
 		served <- server.Serve(limited)
 	}()
-	if err := n.watchBrowsers(ctx, served, func() {
+	err = n.watchBrowsers(ctx, served, func() {
 		state, detail := ways.health()
 		report(state, fmt.Sprintf("%s listens on %s: %s", s.tenant.ServerURL, ln.Addr(), detail))
-	}); err != nil {
-		return err
+	})
+	taken := errors.Is(err, net.ErrClosed) // the socket, by a process that took over
+	switch {
+	case taken:
+		<-ctx.Done() // which is what comes next
+	case err != nil:
+		return fmt.Errorf("serve sign-in: %w", err)
+	case ctx.Err() != nil:
+		n.leaveBrowsers(server)
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.Agent.Drain)
 	defer cancel()
 	if server.Shutdown(patience) != nil {
 		_ = server.Close() // who has not finished by now does not matter any more
 	}
-	<-served //nolint:errcheck // it was told to end
+	if !taken {
+		<-served //nolint:errcheck // it was told to end
+	}
 	return nil
+}
+
+// leaveBrowsers serves on for a while, unless there is another node that does: a
+// balancer sends browsers here until it has learnt of /readyz that it should not.
+func (n *node) leaveBrowsers(server *http.Server) {
+	if n.config.Signals.HealthAddr == "" || n.config.Agent.Leave == 0 || n.relieved.Load() {
+		return
+	}
+	server.SetKeepAlivesEnabled(false) // who asks again is to come by the balancer
+	time.Sleep(n.config.Agent.Leave)
 }
 
 // waysEvery is how often the ways in are looked at: a keytab may come, and a
@@ -135,7 +156,7 @@ func (n *node) watchBrowsers(ctx context.Context, served <-chan error, say func(
 		say()
 		select {
 		case err := <-served:
-			return fmt.Errorf("serve sign-in: %w", err)
+			return err
 		case <-ctx.Done():
 			return nil
 		case <-n.signInChanged:

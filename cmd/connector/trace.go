@@ -76,7 +76,7 @@ func (n *node) serveTraces(ctx context.Context, report func(agent.State, string)
 			c.send(ctx, batch)
 		}
 	}
-	n.awaitHub()
+	n.awaitLast()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFarewell)
 	defer cancel()
 	for len(t.answers) > 0 && last.Err() == nil {

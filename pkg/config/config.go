@@ -182,6 +182,7 @@ type Agent struct {
 	ReconnectInterval time.Duration // WS_RECONNECT_INTERVAL_MS: caps the pause between tries; 0 = 30 s
 	HubLinks          int           // HUB_LINKS: links to the hub that are kept, 1 or 2
 	Drain             time.Duration // DRAIN_SECONDS: for the requests in hand when the connector stops
+	Leave             time.Duration // LEAVE_SECONDS: for a balancer to notice that it does
 	Secrets           string        // SECRETS: file, systemd, dpapi or keyring
 
 	Name     string   // INSTANCE_NAME: "" = the instance's id
@@ -269,6 +270,7 @@ func Default() Config {
 			RequestTimeout: 60 * time.Second,
 			HubLinks:       1,
 			Drain:          5 * time.Second,
+			Leave:          5 * time.Second,
 			Secrets:        InFile,
 		},
 		Update: Update{

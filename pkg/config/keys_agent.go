@@ -187,6 +187,12 @@ var agentKeys = []Key{
 		field: func(c *Config) any { return &c.Agent.Drain },
 	},
 	{
+		Name: "LEAVE_SECONDS", Type: "seconds", Group: "Agent", Min: 0, Max: 10,
+		Doc:   "How long browsers' sign-ins are still taken once the connector is told to stop, and /readyz says so, in seconds: time for the balancer to notice. Only with HEALTH_ADDR, which is where balancers ask.",
+		unit:  time.Second,
+		field: func(c *Config) any { return &c.Agent.Leave },
+	},
+	{
 		Name: "SECRETS", Type: "string", Group: "Agent", MachineBound: true, Values: []string{InFile, InSystemd, InDPAPI, InKeyring},
 		Doc:   "Where the service account's password is kept: file, sealed in config.json; systemd, in an encrypted credential of the service (Linux); dpapi, sealed by Windows; keyring, in the keyring of the account that runs the connector, for one that is no service.",
 		field: func(c *Config) any { return &c.Agent.Secrets },
