@@ -33,7 +33,7 @@ import (
 // newTrial is a ground on which the test's own program is the connector.
 func newTrial(t *testing.T) *drillGround {
 	t.Helper()
-	g, err := (&app{environ: os.Environ()}).newGround(1)
+	g, err := (&app{environ: os.Environ()}).newGround(drill{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,10 @@ type drillResult struct {
 	Recover  float64 `json:"recoverMs"`
 	Worst    float64 `json:"worstMs"`
 	Detail   string  `json:"detail"`
+
+	Phases []nodesPhase `json:"phases,omitempty"` // of nodes alone
+
+	accepted int
 }
 
 type drillOptions struct {
@@ -30,6 +34,8 @@ type drillOptions struct {
 	seconds  int
 	inFlight int
 	program  string
+	rate     int
+	haproxy  string
 }
 
 func newDrillCommand(a *app) *cobra.Command {
@@ -58,6 +64,8 @@ connector that is installed here is touched: connector help never-down.`,
 			switch {
 			case o.inFlight < 1 || o.inFlight > 512:
 				return usagef("--in-flight %d: from 1 to 512", o.inFlight)
+			case o.rate < 1 || o.rate > 1000:
+				return usagef("--rate %d: from 1 to 1000", o.rate)
 			case o.seconds < 0 || o.seconds > 24*3600:
 				return usagef("--seconds %d: from 0 to 86400", o.seconds)
 			case o.all && len(args) > 0:
@@ -67,7 +75,7 @@ connector that is installed here is touched: connector help never-down.`,
 			case len(args) == 0:
 				return a.listDrills()
 			}
-			for _, d := range append(drills(), soakDrill()) {
+			for _, d := range allDrills() {
 				if d.name == args[0] {
 					d.program = o.program
 					return a.drill(cmd.Context(), o, d)
@@ -77,10 +85,12 @@ connector that is installed here is touched: connector help never-down.`,
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVar(&o.all, "all", false, "one after the other, but for soak")
+	f.BoolVar(&o.all, "all", false, "one after the other, but for soak and nodes")
 	f.IntVar(&o.seconds, "seconds", 0, "how long the fault lasts, in `seconds` (default: each drill's own)")
 	f.StringVar(&o.program, "program", "", "another build of the connector, a `file`, that the drill update is to (default: this one again)")
 	f.IntVar(&o.inFlight, "in-flight", 64, "so many logins at a `time`")
+	f.IntVar(&o.rate, "rate", nodesRate, "with nodes: so many `logins` a second, whatever becomes of those before")
+	f.StringVar(&o.haproxy, "haproxy", "", "with nodes: the `program` that users sign in through (default: the one that is installed, if one is)")
 	return cmd
 }
 
@@ -91,7 +101,7 @@ func (a *app) listDrills() error {
 		Seconds int    `json:"seconds"`
 	}
 	var list []one
-	for _, d := range append(drills(), soakDrill()) {
+	for _, d := range allDrills() {
 		list = append(list, one{d.name, d.says, int(d.lasts.Seconds())})
 	}
 	if a.json() {
@@ -112,6 +122,7 @@ func (a *app) drill(ctx context.Context, o drillOptions, all ...drill) error {
 		if o.seconds > 0 {
 			d.lasts = time.Duration(o.seconds) * time.Second
 		}
+		d.rate, d.haproxy = o.rate, o.haproxy
 		a.say("%-22s %s", d.name, d.says)
 		begun := time.Now()
 		r, err := a.play(ctx, d, o.inFlight)
@@ -143,7 +154,7 @@ func (a *app) drill(ctx context.Context, o drillOptions, all ...drill) error {
 
 // play plays one drill from its ground to its verdict.
 func (a *app) play(ctx context.Context, d drill, inFlight int) (r drillResult, err error) {
-	g, err := a.newGround(max(d.links, 1))
+	g, err := a.newGround(d)
 	if err != nil {
 		return r, err
 	}

@@ -76,14 +76,14 @@ func (l *drillLog) lastLine() string {
 	return lines[len(lines)-1]
 }
 
-func (a *app) newGround(links int) (g *drillGround, err error) {
+func (a *app) newGround(d drill) (g *drillGround, err error) {
 	dir, err := os.MkdirTemp("", "connector-drill-")
 	if err != nil {
 		return nil, err
 	}
 	g = &drillGround{
 		dir: dir, home: filepath.Join(dir, "home"), ended: make(chan struct{}),
-		settings: map[string]any{"HUB_LINKS": links}, inside: func(path string) string { return path },
+		settings: map[string]any{"HUB_LINKS": max(d.links, 1)}, inside: func(path string) string { return path },
 	}
 	g.closers = append(g.closers, func() error { return os.RemoveAll(dir) })
 	defer func() {
@@ -102,7 +102,7 @@ func (a *app) newGround(links int) (g *drillGround, err error) {
 	if g.console, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	if g.cloud, err = sandbox.StartCloud(sandbox.CloudOptions{State: filepath.Join(dir, "tenant"), Timeout: drillPatience}); err != nil {
+	if g.cloud, err = sandbox.StartCloud(sandbox.CloudOptions{State: filepath.Join(dir, "tenant"), Timeout: drillPatience, Kerberos: d.signIn}); err != nil {
 		return nil, err
 	}
 	g.closers = append(g.closers, g.cloud.Close)

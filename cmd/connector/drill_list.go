@@ -17,6 +17,9 @@ type drill struct {
 	name, says string
 	lasts      time.Duration // the fault, unless somebody wants it otherwise
 	links      int           // HUB_LINKS; 0 is 1
+	rate       int           // logins a second, where they come at a rate
+	haproxy    string        // a program, where it is not to be looked for
+	signIn     bool          // users sign in through the browser, too
 	within     time.Duration // until all answers are good again after it; 0 is drillWithin
 	faults     bool          // logins may be answered by an error while it lasts
 	loses      bool          // logins that meet it may get no answer: there is no way for one
@@ -113,6 +116,9 @@ func drills() []drill {
 		fleetDrill(),
 	}
 }
+
+// allDrills are those, and the long ones that are played by name alone.
+func allDrills() []drill { return append(drills(), soakDrill(), nodesDrill()) }
 
 // pass lets the fault last.
 func pass(ctx context.Context, lasts time.Duration) error {

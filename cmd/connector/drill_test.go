@@ -136,7 +136,7 @@ func TestDrillUsage(t *testing.T) {
 		}
 	}
 	list := c.must("sandbox", "drill").stdout.String()
-	for _, d := range append(drills(), soakDrill()) {
+	for _, d := range allDrills() {
 		if !strings.Contains(list, d.name+" ") || d.says == "" || len(d.name) > 21 || strings.HasSuffix(d.says, ".") {
 			t.Errorf("%s is not in the list as it should be:\n%s", d.name, list)
 		}

@@ -9,3 +9,4 @@ const canSignal = true
 
 func stopProcess(pid int) error     { return syscall.Kill(pid, syscall.SIGSTOP) }
 func continueProcess(pid int) error { return syscall.Kill(pid, syscall.SIGCONT) }
+func endProcess(pid int) error      { return syscall.Kill(pid, syscall.SIGTERM) }

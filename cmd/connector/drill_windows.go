@@ -7,3 +7,4 @@ const canSignal = false
 
 func stopProcess(int) error     { return errors.ErrUnsupported }
 func continueProcess(int) error { return errors.ErrUnsupported }
+func endProcess(int) error      { return errors.ErrUnsupported }

@@ -52,7 +52,7 @@ func TestNeverDownNamesItsTests(t *testing.T) {
 			t.Errorf("row %s names no test", row[1])
 		}
 	}
-	for _, d := range append(drills(), soakDrill()) {
+	for _, d := range allDrills() {
 		if !regexp.MustCompile(`\b` + d.name + `\b`).MatchString(guide) {
 			t.Errorf("the drill %s is not in the guide", d.name)
 		}
