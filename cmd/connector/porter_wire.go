@@ -58,8 +58,12 @@ func (e *refusedError) Hint() string  { return e.word.Hint }
 
 // refusal is the word for an error.
 func refusal(err error) word {
-	unmanaged := (*unmanagedError)(nil)
-	return word{Say: sayNo, Error: oneLine(err.Error()), Hint: hintOf(err), Unmanaged: errors.As(err, &unmanaged)}
+	unmanaged, ended := (*unmanagedError)(nil), (*endedError)(nil)
+	w := word{Say: sayNo, Error: oneLine(err.Error()), Hint: hintOf(err), Unmanaged: errors.As(err, &unmanaged)}
+	if errors.As(err, &ended) {
+		w.PID = ended.pid // by which its last words are found
+	}
+	return w
 }
 
 // A porterWire carries words. Many may say something at a time.

@@ -170,6 +170,6 @@ func (u *updateRun) progress() func(done, total int64) {
 			return
 		}
 		last = time.Now()
-		u.say("%-8s %d of %d MiB", "", done>>20, total>>20)
+		u.say("         %d of %d MiB", done>>20, total>>20)
 	}
 }
