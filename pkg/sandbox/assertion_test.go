@@ -70,6 +70,25 @@ func TestAssertionsAreJudged(t *testing.T) {
 	}
 }
 
+// TestEveryOctetCounts changes each octet of an assertion, from its first to its
+// last.
+func TestEveryOctetCounts(t *testing.T) {
+	t.Parallel()
+	result, certs, noon := agentResult(t)
+	const audience = "urn:auth0:corp"
+	if _, err := readResult(result, certs, audience, noon); err != nil {
+		t.Fatal(err)
+	}
+	begin, end := strings.Index(result, "<saml:Assertion "), strings.Index(result, "</saml:Assertion>")+len("</saml:Assertion>")
+	for i := begin; i < end; i++ {
+		forged := []byte(result)
+		forged[i] ^= 1
+		if a, err := readResult(string(forged), certs, audience, noon); err == nil {
+			t.Errorf("octet %d of %d: nobody saw that %q became %q in %q: %+v", i-begin, end-begin, result[i], forged[i], forged[max(begin, i-20):min(end, i+20)], a)
+		}
+	}
+}
+
 func FuzzResult(f *testing.F) {
 	result, certs, noon := agentResult(f)
 	f.Add(result)

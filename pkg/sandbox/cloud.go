@@ -54,6 +54,9 @@ type CloudOptions struct {
 	// Releases is a folder whose files are served below /releases/, as a server
 	// of the connector's releases would; "" serves none.
 	Releases string
+	// Posted, if not nil, is given each wresult that a browser brings, before
+	// the tenant judges it.
+	Posted func(wresult string)
 
 	pace cloudPace // tests are in a hurry
 }

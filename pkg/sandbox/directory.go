@@ -56,6 +56,7 @@ type Directory struct {
 	closed bool
 	conns  map[*ldapConn]struct{}
 	wrong  map[*storeEntry]int // wrong passwords in a row
+	turn   time.Time           // of the next bind, with Traits.BindsPerSecond
 }
 
 // StartDirectory loads the entries and begins to listen. Errors: an address
@@ -199,6 +200,26 @@ func (d *Directory) Close() error {
 	}
 	d.wg.Wait()
 	return errors.Join(errs...)
+}
+
+// takeTurn waits until the directory has time for another bind, or is closed.
+func (d *Directory) takeTurn() {
+	rate := d.traits.Load().BindsPerSecond
+	if rate <= 0 {
+		return
+	}
+	d.mu.Lock()
+	now := time.Now()
+	if d.turn.Before(now) {
+		d.turn = now
+	}
+	wait := d.turn.Sub(now)
+	d.turn = d.turn.Add(time.Second / time.Duration(rate))
+	d.mu.Unlock()
+	select {
+	case <-time.After(wait):
+	case <-d.ctx.Done():
+	}
 }
 
 // SetTraits changes how the directory behaves, also for open connections.

@@ -43,6 +43,9 @@ type Traits struct {
 	ConstraintViolation bool
 	// LockoutAfter locks an account after so many wrong passwords; 0 = never.
 	LockoutAfter int
+	// BindsPerSecond is how many passwords it can look at; further ones wait their
+	// turn. 0 = any number.
+	BindsPerSecond int
 	// References are sent as continuation references by each subtree search at
 	// the base DN, as domain controllers name their other partitions.
 	References []string

@@ -105,6 +105,7 @@ func (c *ldapConn) bind(m *ldapMessage) ldapResult {
 			return ldapResult{code: ldapInvalidDNSyntax, text: "invalid DN"}
 		}
 	}
+	c.d.takeTurn()
 	e := c.d.identify(name)
 	state := c.d.try(e, password)
 	c.d.log.Debug("bind", "name", name, "state", string(state))

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -81,6 +82,17 @@ func (c *Cloud) pended(state string) (string, bool) {
 	return p.connection, ok && c.options.Now().Sub(p.at) <= pendingLife
 }
 
+// stateOf is what stands for a sign-in in its wctx: all of it or, when the
+// tenant's own page sent the password (/wsfed/direct), a field of that page's
+// form, which come back as JSON.
+func stateOf(wctx string) string {
+	var direct struct{ Strategy, State string }
+	if json.Unmarshal([]byte(wctx), &direct) == nil && direct.Strategy == "ad" {
+		return direct.State
+	}
+	return wctx
+}
+
 // serveCallback takes an assertion and shows whom it speaks of.
 func (c *Cloud) serveCallback(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxResult)
@@ -93,7 +105,10 @@ func (c *Cloud) serveCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	unhurried(w)
-	connection, ok := c.pended(r.PostForm.Get("wctx"))
+	if c.options.Posted != nil {
+		c.options.Posted(r.PostForm.Get("wresult"))
+	}
+	connection, ok := c.pended(stateOf(r.PostForm.Get("wctx")))
 	cc := c.find(connection)
 	switch {
 	case !ok || cc == nil:
