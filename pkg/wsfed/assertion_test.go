@@ -136,6 +136,18 @@ func TestNoByteMayChange(t *testing.T) {
 			t.Errorf("%s: nobody saw that %q became %q", part, result[at], forged[at])
 		}
 	}
+	// And some that nobody chose. The last letter of base64 has bits of no meaning.
+	begin, end := strings.Index(result, "<saml:Assertion "), strings.Index(result, "</saml:Assertion>")+len("</saml:Assertion>")
+	for at := begin; at < end; at += (end - begin) / 48 {
+		if strings.HasPrefix(result[at+1:], "=") {
+			continue
+		}
+		forged := []byte(result)
+		forged[at] ^= 1
+		if err := verify(t, string(forged), certPEM); err == nil {
+			t.Errorf("octet %d: nobody saw that %q became %q in %q", at-begin, result[at], forged[at], forged[max(begin, at-20):min(end, at+20)])
+		}
+	}
 }
 
 func TestSubjectOf(t *testing.T) {
@@ -210,6 +222,34 @@ func TestMetadata(t *testing.T) {
 	}
 	if !strings.Contains(text, `xmlns:fed="http://docs.oasis-open.org/wsfed/federation/200706"`) {
 		t.Error("the type's prefix is declared nowhere")
+	}
+}
+
+// TestMetadataForAnotherReader has an implementation of SAML read it that shares
+// nothing with this one.
+func TestMetadataForAnotherReader(t *testing.T) {
+	t.Parallel()
+	s, _ := agentPair(t)
+	understood, err := lab.ReadMetadata(t, []byte(s.metadata("corp <&> example", "https://login.corp.example/wsfed")))
+	if err != nil {
+		t.Fatalf("%v: %s", err, understood)
+	}
+	const federation = "http://docs.oasis-open.org/wsfed/federation/200706"
+	for _, want := range []string{
+		"entity corp <&> example\n",
+		"role " + federation + " ServiceDisplayName=corp <&> example {http://www.w3.org/2001/XMLSchema-instance}type=fed:SecurityTokenServiceType",
+		"key signing " + s.text() + "\n",
+		"{" + federation + "}TokenType Uri=urn:oasis:names:tc:SAML:1.0:assertion",
+		"{http://docs.oasis-open.org/wsfed/authorization/200706}ClaimType Optional=true Uri=" + schema + "nameidentifier",
+		"{" + federation + "}PassiveRequestorEndpoint",
+		"{http://www.w3.org/2005/08/addressing}Address https://login.corp.example/wsfed\n",
+	} {
+		if !strings.Contains(understood, want) {
+			t.Errorf("it did not understand %q: %s", want, understood)
+		}
+	}
+	if understood, err := lab.ReadMetadata(t, []byte("<EntityDescriptor/>")); err == nil {
+		t.Errorf("it reads anything: %s", understood)
 	}
 }
 

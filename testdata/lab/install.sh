@@ -16,6 +16,7 @@ need squid squid
 need htpasswd apache2-utils
 need chromium chromium
 need npm npm
+need certutil libnss3-tools
 need samba samba samba-ad-dc samba-ad-provision ldb-tools winbind attr acl python3-markdown
 need ldbadd ldb-tools
 [ -e /usr/share/samba/setup/provision.ldif ] || missing="$missing samba-ad-provision"
@@ -23,6 +24,7 @@ need kinit krb5-user libsasl2-modules-gssapi-mit
 need curl curl
 need openssl openssl
 /usr/bin/python3 -c 'import gssapi' 2>/dev/null || missing="$missing python3-gssapi"
+/usr/bin/python3 -c 'import saml2' 2>/dev/null || missing="$missing python3-pysaml2"
 need krb5kdc krb5-kdc krb5-admin-server
 need dnsmasq dnsmasq-base
 need chronyd chrony

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// CheckXML has xmlsec1 verify the signature in a document with nothing but a
-// certificate. Its error says what xmlsec1 holds against it. The id attribute
-// is one of the element, "AssertionID" of "urn:...:Assertion".
+// CheckXML has xmlsec1 verify the signature in a document, which must bring the
+// one certificate that is trusted. Its error says what xmlsec1 holds against it.
+// The id attribute is one of the element, "AssertionID" of "urn:...:Assertion".
 func CheckXML(t testing.TB, document, certPEM []byte, attribute, element string) error {
 	t.Helper()
 	const program = "/usr/bin/xmlsec1"
@@ -22,7 +22,7 @@ func CheckXML(t testing.TB, document, certPEM []byte, attribute, element string)
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), program, "--verify", "--pubkey-cert-pem", cert,
+	out, err := exec.CommandContext(t.Context(), program, "--verify", "--trusted-pem", cert,
 		"--id-attr:"+attribute, element, doc).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("xmlsec1: %w: %s", err, out)
