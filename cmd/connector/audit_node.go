@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"strconv"
 	"strings"
 
 	"ad-ldap-connector/pkg/agent"
@@ -15,7 +17,7 @@ func (n *node) answered(a hub.Answer) {
 	if n.config.Signals.AuditFile != "" {
 		n.stats.auditLog(n.log).add(n.auditRecord(a))
 	}
-	n.tracer.add(a)
+	n.tracer.add(a, "connector.hub.link", strconv.Itoa(a.Link))
 }
 
 func (n *node) auditRecord(a hub.Answer) auditRecord {
@@ -36,14 +38,34 @@ func (n *node) signedIn(e wsfed.Entry) {
 	if n.config.Signals.AuditFile != "" {
 		n.stats.auditLog(n.log).add(n.signInRecord(e))
 	}
+	a := answerOf(e)
+	if e.Outcome == wsfed.Fault {
+		a.Fault = hub.Unanswered
+		if i := len(e.Stages) - 1; i >= 0 && errors.Is(e.Stages[i].Err, context.DeadlineExceeded) {
+			a.Fault = hub.Late
+		}
+	}
+	if strings.ContainsFunc(a.Reason, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') }) {
+		a.Reason = "not_proved" // the text of an error, which is the log's
+	}
+	n.tracer.add(a, "connector.sign_in.method", e.Method)
+}
+
+// answerOf is a try to get in as if the hub had asked for it.
+func answerOf(e wsfed.Entry) hub.Answer {
+	a := hub.Answer{
+		Arrived: e.Began, Command: "sign_in", Request: e.Request, User: e.User,
+		Outcome: string(e.Outcome), Reason: e.Reason, Took: e.Took, Stages: e.Stages,
+	}
+	if e.Outcome == wsfed.Throttled || e.Outcome == wsfed.Busy {
+		a.Outcome, a.Reason = string(wsfed.Refused), string(e.Outcome)
+	}
+	return a
 }
 
 func (n *node) signInRecord(e wsfed.Entry) auditRecord {
-	r := n.auditRecord(hub.Answer{Arrived: e.Began, Command: "sign_in", User: e.User, Outcome: string(e.Outcome), Reason: e.Reason, Took: e.Took})
+	r := n.auditRecord(answerOf(e))
 	r.From, r.Remote, r.Method = "browser", e.Source, e.Method
-	if e.Outcome == wsfed.Throttled || e.Outcome == wsfed.Busy {
-		r.Outcome, r.Reason = string(wsfed.Refused), string(e.Outcome)
-	}
 	return r
 }
 

@@ -90,12 +90,13 @@ func TestAuditFileHasTheBrowsers(t *testing.T) {
 	n.served.Store(&c.Tenant)
 	n.stats.follow(n)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	n.signedIn(wsfed.Entry{Method: "kerberos", Outcome: wsfed.Accepted, User: "jane", Source: "192.0.2.7", Began: at, Took: 2 * time.Millisecond})
+	n.signedIn(wsfed.Entry{Method: "kerberos", Outcome: wsfed.Accepted, User: "jane", Source: "192.0.2.7", Began: at, Took: 2 * time.Millisecond,
+		Request: "abc", Stages: []identity.Stage{{Name: "find", Server: "ldaps://dc1"}}})
 	n.signedIn(wsfed.Entry{Method: "password", Outcome: wsfed.Throttled, User: "jane", Source: "192.0.2.7", Began: at})
 	n.stats.close()
 	data, err := os.ReadFile(h.Path("logs", "audit.jsonl"))
 	const rest = `"tenant":"corp.example","connection":"corp","instance":"node-1","remote":"192.0.2.7"`
-	want := `{"time":"2026-01-02T03:04:05Z","from":"browser","command":"sign_in","request":"","user":"jane","outcome":"accepted","tookMs":2,` + rest + `,"method":"kerberos"}
+	want := `{"time":"2026-01-02T03:04:05Z","from":"browser","command":"sign_in","request":"abc","user":"jane","outcome":"accepted","server":"ldaps://dc1","tookMs":2,` + rest + `,"method":"kerberos"}
 {"time":"2026-01-02T03:04:05Z","from":"browser","command":"sign_in","request":"","user":"jane","outcome":"refused","reason":"throttled","tookMs":0,` + rest + `,"method":"password"}
 `
 	if err != nil || string(data) != want {

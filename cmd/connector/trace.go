@@ -31,9 +31,16 @@ const (
 type tracer struct {
 	settings *traceSettings
 	fault    error // why there are no traces although somebody wants them
-	answers  chan hub.Answer
+	answers  chan spanned
 	count    *metrics
 	pause    time.Duration // before the first repetition
+}
+
+// A spanned answer is one that somebody got, and attributes of its span that only
+// answers of its kind have, names and values in turn.
+type spanned struct {
+	hub.Answer
+	more []string
 }
 
 // newTracer returns nil where nobody wants traces.
@@ -44,24 +51,25 @@ func newTracer(n *node) *tracer {
 	}
 	t := &tracer{settings: s, fault: err, count: n.stats.metrics(), pause: time.Second}
 	if err == nil {
-		t.answers = make(chan hub.Answer, s.queue)
+		t.answers = make(chan spanned, s.queue)
 	}
 	return t
 }
 
 // add takes an answer. A nil tracer does nothing.
-func (t *tracer) add(a hub.Answer) {
+func (t *tracer) add(a hub.Answer, more ...string) {
 	if t == nil || t.fault != nil || !t.settings.taken() {
 		return
 	}
 	select {
-	case t.answers <- a:
+	case t.answers <- spanned{a, more}:
 	default:
 		t.count.tracesDropped.Inc()
 	}
 }
 
-// serveTraces sends until the hub's part has ended, and then what is left.
+// serveTraces sends until the parts that answer have ended, and then what is
+// left.
 func (n *node) serveTraces(ctx context.Context, report func(agent.State, string)) error {
 	t := n.tracer
 	if t.fault != nil {
@@ -88,7 +96,7 @@ func (n *node) serveTraces(ctx context.Context, report func(agent.State, string)
 
 // wait returns what came, once it is a batch or the first of it has waited for
 // long enough.
-func (t *tracer) wait(ctx context.Context) (batch []hub.Answer) {
+func (t *tracer) wait(ctx context.Context) (batch []spanned) {
 	var late <-chan time.Time
 	spans := 0
 	for spans < t.settings.batch {
@@ -127,7 +135,7 @@ type collector struct {
 
 // send sends a batch, again and again if that may help. What the collector does
 // not take is lost, and counted.
-func (c *collector) send(ctx context.Context, batch []hub.Answer) {
+func (c *collector) send(ctx context.Context, batch []spanned) {
 	body, err := c.encode(batch)
 	pause := c.pause
 	for try := 1; err == nil; try++ {
@@ -155,7 +163,7 @@ func (c *collector) send(ctx context.Context, batch []hub.Answer) {
 
 // encode is the request: an ExportTraceServiceRequest, which is on the wire what
 // a TracesData is.
-func (c *collector) encode(batch []hub.Answer) ([]byte, error) {
+func (c *collector) encode(batch []spanned) ([]byte, error) {
 	connection := c.node.config.Tenant.Connection
 	if served := c.node.served.Load(); served != nil {
 		connection = served.Connection

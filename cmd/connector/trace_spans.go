@@ -7,28 +7,27 @@ import (
 	"net/url"
 	"os"
 	"runtime"
-	"strconv"
 	"time"
 
 	common "go.opentelemetry.io/proto/otlp/common/v1"
 	resource "go.opentelemetry.io/proto/otlp/resource/v1"
 	trace "go.opentelemetry.io/proto/otlp/trace/v1"
 
-	"ad-ldap-connector/pkg/hub"
 	"ad-ldap-connector/pkg/identity"
 )
 
 // spansOf are a request and its stages. They have no user's name, no DN and no
 // text of an error, for a collector's readers may be others than the log's: by
 // the request's ID the log's line is found.
-func spansOf(a hub.Answer, connection string) []*trace.Span {
+func spansOf(a spanned, connection string) []*trace.Span {
 	id := randomID(16)
 	root := &trace.Span{
 		TraceId: id, SpanId: randomID(8), Name: a.Command, Kind: trace.Span_SPAN_KIND_SERVER,
 		StartTimeUnixNano: nanos(a.Arrived), EndTimeUnixNano: nanos(a.Arrived.Add(a.Took)),
 		Attributes: attributes("connector.command", a.Command, "connector.request.id", a.Request, "connector.outcome", a.Outcome,
-			"connector.connection", connection, "connector.hub.link", strconv.Itoa(a.Link)),
+			"connector.connection", connection),
 	}
+	root.Attributes = append(root.Attributes, attributes(a.more...)...)
 	switch a.Outcome {
 	case "refused": // an answer, and no error
 		root.Attributes = append(root.Attributes, attributes("connector.refusal", a.Reason)...)

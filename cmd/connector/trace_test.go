@@ -312,7 +312,7 @@ func FuzzTracePairs(f *testing.F) {
 func BenchmarkTracing(b *testing.B) {
 	at := time.Now()
 	a := hub.Answer{Command: "authenticate_user", Outcome: "accepted", Arrived: at, Stages: make([]identity.Stage, 4)}
-	for name, t := range map[string]*tracer{"off": nil, "on": {settings: &traceSettings{ratio: 1}, answers: make(chan hub.Answer, 1), count: newMetrics()}} {
+	for name, t := range map[string]*tracer{"off": nil, "on": {settings: &traceSettings{ratio: 1}, answers: make(chan spanned, 1), count: newMetrics()}} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for range b.N {

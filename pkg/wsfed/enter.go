@@ -76,7 +76,11 @@ func (h *handler) resume(w http.ResponseWriter, r *http.Request, q request) (mes
 	began := h.o.Now()
 	ctx, cancel := h.within(r)
 	defer cancel()
-	profile, err := h.users.Admit(ctx, s.principal())
+	profile, err := h.letIn(ctx, s.principal())
+	if errors.Is(err, errFull) {
+		h.busy(w, r, began, "session", s.User)
+		return nil, true
+	}
 	var refusal *identity.Refusal
 	if errors.As(err, &refusal) {
 		h.end(w, r)
@@ -108,7 +112,11 @@ func (h *handler) proved(w http.ResponseWriter, r *http.Request, q request, meth
 	began := h.o.Now()
 	ctx, cancel := h.within(r)
 	defer cancel()
-	profile, err := h.users.Admit(ctx, p)
+	profile, err := h.letIn(ctx, p)
+	if errors.Is(err, errFull) {
+		h.busy(w, r, began, method.String(), p.Name)
+		return true, nil
+	}
 	var refusal *identity.Refusal
 	if errors.As(err, &refusal) {
 		h.tell(r, began, Entry{Method: method.String(), Outcome: Refused, User: p.Name, Reason: string(refusal.Reason)})

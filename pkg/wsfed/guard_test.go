@@ -142,9 +142,9 @@ func TestTheLogIsNotFlooded(t *testing.T) {
 	}
 	var m muffler
 	for i := range saysPerMinute + 3 {
-		m.hear("x", noon.Add(time.Duration(i)))
+		m.hear("x", noon.Add(time.Duration(i)), saysPerMinute)
 	}
-	if write, unwritten := m.hear("x", noon.Add(time.Hour)); !write || unwritten != 3 {
+	if write, unwritten := m.hear("x", noon.Add(time.Hour), saysPerMinute); !write || unwritten != 3 {
 		t.Errorf("%t, %d", write, unwritten)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 // A handler serves the endpoints for one realm with one key pair.
@@ -14,11 +15,13 @@ type handler struct {
 	signer   *signer
 	sessions *sealer
 	forms    *sealer
-	gate     gate
+	gate     gate // to try passwords
+	admits   gate // to let in those who need none: guessers must not be in their way
 	mux      *http.ServeMux
 	posts    *http.CrossOriginProtection // for posts of our own pages
 	direct   *http.CrossOriginProtection // for those of the tenant's
 	spoken   muffler
+	visits   muffler
 }
 
 // New returns the endpoints: /wsfed, /wsfed/direct, the metadata, and /logout.
@@ -27,7 +30,7 @@ func New(users Authenticator, o Options) (http.Handler, error) {
 	if err := o.settle(); err != nil {
 		return nil, fmt.Errorf("serve sign-in: %w", err)
 	}
-	h := &handler{users: users, o: o, gate: newGate(o.AtOnce), mux: http.NewServeMux()}
+	h := &handler{users: users, o: o, gate: newGate(o.AtOnce), admits: newGate(o.AtOnce), mux: http.NewServeMux()}
 	var err error
 	if h.signer, err = newSigner(o.Signer, o.Certificate); err != nil {
 		return nil, fmt.Errorf("serve sign-in: %w", err)
@@ -60,7 +63,10 @@ func New(users Authenticator, o Options) (http.Handler, error) {
 
 // ServeHTTP answers one request. What goes wrong inside is told by a reference
 // into the log alone.
-func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *handler) ServeHTTP(writer http.ResponseWriter, r *http.Request) {
+	w := &answering{ResponseWriter: writer}
+	r = withVisit(r)
+	defer h.access(w, r, time.Now())
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("X-Frame-Options", "DENY")

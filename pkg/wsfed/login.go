@@ -38,7 +38,7 @@ func (h *handler) judge(r *http.Request, c identity.Credentials) verdict {
 	}
 	if !h.gate.enter(ctx) {
 		counted.unasked()
-		return verdict{outcome: Busy, wait: 2 * time.Second}
+		return verdict{outcome: Busy, wait: busyFor}
 	}
 	v := h.ask(ctx, c, counted)
 	if v.outcome == Refused {

@@ -1,16 +1,16 @@
 package wsfed
 
 import (
-	"context"
 	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
+
+	"ad-ldap-connector/pkg/identity"
 )
 
 // Options say who signs users in, for whom, and within which bounds.
@@ -32,7 +32,7 @@ type Options struct {
 	RefusalTakes  time.Duration // the least, so that its time tells nothing [1 s]; below 0 = none
 
 	Guard   *Guard        // counts the form's tries; nil = no bounds
-	AtOnce  int           // passwords that are tried at the same time [64]
+	AtOnce  int           // passwords that are tried at the same time, and users let in whom something else proved [64 each]
 	Within  time.Duration // one request [a minute]
 	Now     func() time.Time
 	NewID   func() string // of assertions; nil = at random
@@ -50,10 +50,12 @@ type Entry struct {
 	Method  string // a Method's name, or "session"
 	Outcome Outcome
 	User    string        // as typed, at most some 128 octets, or as proved; "" = nobody was named
+	Request string        // the ID of the request, as the log has it
 	Reason  string        // of a refusal by the directory, as identity has it, or what else was wrong
 	Source  string        // the address that the request came from
 	Began   time.Time     // by Options.Now
 	Took    time.Duration // likewise
+	Stages  []identity.Stage
 }
 
 // An Outcome is the end of a try. There are no others than these.
@@ -123,20 +125,4 @@ func origin(raw string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
-}
-
-// tell says how a try to get in ended that began then.
-func (h *handler) tell(r *http.Request, began time.Time, e Entry) {
-	e.User = short(e.User)
-	e.Source = h.o.Source(r)
-	if host, _, err := net.SplitHostPort(e.Source); err == nil {
-		e.Source = host
-	}
-	e.Began, e.Took = began, h.o.Now().Sub(began)
-	h.o.Entered(e)
-}
-
-// within bounds a request's questions to the directory.
-func (h *handler) within(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), h.o.Within)
 }

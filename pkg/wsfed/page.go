@@ -88,14 +88,14 @@ func (h *handler) notice(w http.ResponseWriter, r *http.Request, status int, say
 
 // bad answers a request that cannot be one of the tenant's.
 func (h *handler) bad(w http.ResponseWriter, r *http.Request, why error) {
-	reference := newReference()
+	reference := visitOf(r).id
 	h.say(r, "a sign-in was not understood", "ref", reference, "err", why)
 	h.notice(w, r, http.StatusBadRequest, func(w *words) string { return w.Bad }, why.Error(), reference)
 }
 
 // fault answers when something does not work here.
 func (h *handler) fault(w http.ResponseWriter, r *http.Request, status int, err error) {
-	reference := newReference()
+	reference := visitOf(r).id
 	h.o.Log.Error("a sign-in failed", "ref", reference, "from", sourceOf(h.o.Source(r)), "err", err)
 	if status == http.StatusServiceUnavailable {
 		retryAfter(w, 10*time.Second)

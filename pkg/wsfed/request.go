@@ -74,6 +74,7 @@ func credentialsOf(w http.ResponseWriter, r *http.Request, withJSON bool) (c ide
 	}
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
+		w.Header().Set("Connection", "close") // what is left of it is not read
 		return c, nil, errForm
 	}
 	others = map[string]any{}

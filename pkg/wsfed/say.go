@@ -22,9 +22,9 @@ type saying struct {
 // saysPerMinute is how often one message is written.
 const saysPerMinute = 20
 
-// hear counts a message, and reports whether it is to be written, and how many
-// before it were not.
-func (m *muffler) hear(message string, now time.Time) (write bool, unwritten int) {
+// hear counts a message, of which so many are written a minute, and reports
+// whether this one is, and how many before it were not.
+func (m *muffler) hear(message string, now time.Time, most int) (write bool, unwritten int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.said == nil {
@@ -38,7 +38,7 @@ func (m *muffler) hear(message string, now time.Time) (write bool, unwritten int
 	if now.Sub(s.since) >= time.Minute {
 		s.since, s.times = now, 0
 	}
-	if s.times++; s.times > saysPerMinute {
+	if s.times++; s.times > most {
 		s.unwritten++
 		return false, 0
 	}
@@ -48,7 +48,7 @@ func (m *muffler) hear(message string, now time.Time) (write bool, unwritten int
 
 // say warns of what came of a request.
 func (h *handler) say(r *http.Request, message string, more ...any) {
-	write, unwritten := h.spoken.hear(message, time.Now())
+	write, unwritten := h.spoken.hear(message, time.Now(), saysPerMinute)
 	if !write {
 		return
 	}
