@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"ad-ldap-connector/pkg/agent"
 	"ad-ldap-connector/pkg/config"
 	"ad-ldap-connector/pkg/keys"
@@ -27,9 +25,6 @@ type signInSettings struct {
 	tenant config.Tenant
 	pair   *keys.Pair
 }
-
-// maxBrowsers is how many connections browsers may have at the same time.
-const maxBrowsers = 2048
 
 // setSignIn has the part serve these settings from now on.
 func (n *node) setSignIn(t config.Tenant, pair *keys.Pair) {
@@ -100,9 +95,10 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 		WriteTimeout: n.config.Agent.RequestTimeout + 30*time.Second,
 		ErrorLog:     slog.NewLogLogger(n.log.With("part", "signin").Handler(), slog.LevelDebug),
 	}
+	limited := newCrowd(ln, ways.balancer)
+	server.ConnState = limited.state
 	served := make(chan error, 1)
 	go func() {
-		limited := netutil.LimitListener(ln, maxBrowsers)
 		if ways.tls != nil {
 			served <- server.ServeTLS(limited, "", "")
 			return

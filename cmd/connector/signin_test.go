@@ -231,6 +231,53 @@ func TestSignInEndsSlowClients(t *testing.T) {
 	}
 }
 
+// held is a directory that thinks about each password until it is let go on.
+type held struct {
+	everybody
+	asked, goOn chan struct{}
+}
+
+func (h held) Bind(ctx context.Context, dn string, p identity.Password) error {
+	h.asked <- struct{}{}
+	<-h.goOn
+	return h.everybody.Bind(ctx, dn, p)
+}
+
+// TestSignInFinishesWhatItHas: who is being answered when the settings change, or
+// the node ends, is answered.
+func TestSignInFinishesWhatItHas(t *testing.T) {
+	t.Parallel()
+	n, said, _ := signInNode(t, nil)
+	slow := held{asked: make(chan struct{}), goOn: make(chan struct{})}
+	n.users.Directory = slow
+	n.setSignIn(signInTenant(true), newPair(t))
+	base, answer := awaitSignIn(t, said), make(chan string, 1)
+	go func() {
+		answer <- bodyOf(t)(http.PostForm(base+"/wsfed/direct", url.Values{"username": {"ada"}, "password": {"right"}}))
+	}()
+	<-slow.asked
+	n.setSignIn(signInTenant(false), newPair(t)) // off
+	lab.Eventually(t, "nobody else to be let in", func() bool {
+		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(base, "http://"), time.Second)
+		if err != nil {
+			return true
+		}
+		defer func() { _ = conn.Close() }() // it was only a try
+		if err := conn.SetDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		_, err = io.WriteString(conn, "GET "+metadataPath+" HTTP/1.1\r\nHost: x\r\n\r\n")
+		if err == nil {
+			_, err = conn.Read(make([]byte, 1))
+		}
+		return err != nil
+	})
+	close(slow.goOn)
+	if in := <-answer; !strings.Contains(in, "wresult") {
+		t.Errorf("%s", in)
+	}
+}
+
 func TestAPortThatIsTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", ":0")

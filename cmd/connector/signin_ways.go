@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ type signInWays struct {
 	ways   []wsfed.Way
 	tls    *tls.Config                // nil: PORT is plain HTTP
 	source func(*http.Request) string // where a request comes from; nil: the connection
+	// balancer says whether all browsers may come from an address.
+	balancer func(netip.Addr) bool
 	// health says how the ways fare now: what serves, and what is wrong.
 	health func() (agent.State, string)
 }
@@ -29,7 +32,7 @@ type signInWays struct {
 func (n *node) signInWays(s signInSettings) (signInWays, error) {
 	c := n.config.SignIn
 	fronts := newFrontends(c)
-	w := signInWays{source: fronts.source}
+	w := signInWays{source: fronts.source, balancer: fronts.has}
 	realms, err := kerberos.ParseRealms(c.Realms)
 	if err != nil {
 		return w, fmt.Errorf("read KERBEROS_REALMS: %w", err)
