@@ -33,7 +33,12 @@ import (
 // newTrial is a ground on which the test's own program is the connector.
 func newTrial(t *testing.T) *drillGround {
 	t.Helper()
-	g, err := (&app{environ: os.Environ()}).newGround(drill{})
+	return newTrialOf(t, drill{})
+}
+
+func newTrialOf(t *testing.T, d drill) *drillGround {
+	t.Helper()
+	g, err := (&app{environ: os.Environ()}).newGround(d)
 	if err != nil {
 		t.Fatal(err)
 	}

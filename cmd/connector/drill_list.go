@@ -114,6 +114,7 @@ func drills() []drill {
 		},
 		updateDrill(),
 		fleetDrill(),
+		formDrill(),
 	}
 }
 
