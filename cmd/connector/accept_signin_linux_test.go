@@ -19,15 +19,7 @@ import (
 // newChromium starts a browser, with which chromedp.Run works.
 func newChromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
-	program := requireProgram(t, "chromium")
-	folder, err := os.MkdirTemp("", "signin-browser-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Its processes write there until the last of them is gone.
-	t.Cleanup(func() {
-		lab.Eventually(t, "the browser's folder to be free", func() bool { return os.RemoveAll(folder) == nil })
-	})
+	program, folder := requireProgram(t, "chromium"), browserFolder(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, append([]chromedp.ExecAllocatorOption{
@@ -49,6 +41,20 @@ func newChromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Con
 		}
 	})
 	return ctx
+}
+
+// browserFolder is a folder for a browser, whose processes write there until the
+// last of them is gone.
+func browserFolder(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "signin-browser-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		lab.Eventually(t, "the browser's folder to be free", func() bool { return os.RemoveAll(folder) == nil })
+	})
+	return folder
 }
 
 // serveAt has the node of a home serve browsers on a port of its own.

@@ -63,11 +63,18 @@ func (l *kerberosLab) login(user, password string, args ...string) []string {
 	return environ
 }
 
-// TestSignInByKerberos has a real domain controller issue tickets, and curl
-// bring them.
+// TestSignInByKerberos has a real domain controller issue tickets, and curl and
+// browsers bring them.
 func TestSignInByKerberos(t *testing.T) {
 	t.Parallel()
 	l := newKerberosLab(t)
+	t.Run("curl", func(t *testing.T) { t.Parallel(); l.acceptCurl(t) })
+	t.Run("browsers", func(t *testing.T) { t.Parallel(); l.acceptBrowsers(t) })
+}
+
+func (l *kerberosLab) acceptCurl(t *testing.T) {
+	own := *l
+	own.t, l = t, &own
 	n, said, log := signInNode(t, func(c *config.Config) {
 		c.SignIn.Keytab, c.SignIn.Realms = l.keytab, "OTHER.EXAMPLE; CORP.EXAMPLE.TEST=corp.example.test"
 	})
