@@ -173,23 +173,24 @@ func checkConsole(c *Config) (string, string) {
 		return strconv.Quote(addr) + " is not HOST:PORT", remedy
 	}
 	_, err := strconv.ParseUint(addr[i+1:], 10, 16)
-	host := strings.TrimSuffix(strings.TrimPrefix(addr[:i], "["), "]")
-	switch {
-	case err != nil:
+	if err != nil {
 		return strconv.Quote(addr) + " has no valid port", remedy
-	case !loopback(host) && (c.Agent.ConsoleCert == "" || c.Agent.ConsoleKey == ""):
-		return strconv.Quote(addr) + " can be reached from other machines, which takes TLS", remedy + ", or set CONSOLE_TLS_CERT and CONSOLE_TLS_KEY"
 	}
 	return "", ""
 }
 
-func checkConsoleTLS(c *Config) (string, string) {
-	cert, key := c.Agent.ConsoleCert, c.Agent.ConsoleKey
-	switch {
-	case cert != "" && key == "":
-		return "there is no CONSOLE_TLS_KEY to it", "set both, or none"
-	case cert != "" && (!absolute.MatchString(cert) || !absolute.MatchString(key)):
-		return "the paths of it and of CONSOLE_TLS_KEY are not both absolute", "write whole paths"
+// consoleAbroad reports whether others can reach the console, as far as its
+// address tells.
+func (a *Agent) consoleAbroad() bool {
+	i := strings.LastIndexByte(a.ConsoleAddr, ':')
+	return i >= 0 && !loopback(strings.Trim(a.ConsoleAddr[:i], "[]"))
+}
+
+func checkPath(field func(*Config) string) func(*Config) (string, string) {
+	return func(c *Config) (string, string) {
+		if p := field(c); p != "" && !absolute.MatchString(p) {
+			return strconv.Quote(p) + " is not an absolute path", "write the whole path of the file"
+		}
+		return "", ""
 	}
-	return "", ""
 }

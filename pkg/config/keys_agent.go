@@ -151,12 +151,13 @@ var agentKeys = []Key{
 		Name: "CONSOLE_TLS_CERT", Type: "string", Group: "Agent", MachineBound: true,
 		Doc:   "PEM file with the certificate, and those it is issued by, that the admin console shows; its names are the only ones the console answers to.",
 		field: func(c *Config) any { return &c.Agent.ConsoleCert },
-		check: checkConsoleTLS,
+		check: checkPath(func(c *Config) string { return c.Agent.ConsoleCert }),
 	},
 	{
 		Name: "CONSOLE_TLS_KEY", Type: "string", Group: "Agent", MachineBound: true,
 		Doc:   "PEM file with the private key of CONSOLE_TLS_CERT, which the connector's account can read.",
 		field: func(c *Config) any { return &c.Agent.ConsoleKey },
+		check: checkPath(func(c *Config) string { return c.Agent.ConsoleKey }),
 	},
 	{
 		Name: "MAX_IN_FLIGHT", Type: "integer", Group: "Agent", Min: 1, Max: 65536,

@@ -82,6 +82,12 @@ func (c *Config) together() (faults []*FieldError) {
 		"set both, or neither to use the files in certs/")
 	add(c.Keys.Certificate == "" && c.Keys.Key != "", "AUTH_CERT", "it is missing, and AUTH_CERT_KEY is set",
 		"set both, or neither to use the files in certs/")
+
+	a := &c.Agent
+	add(a.ConsoleCert != "" && a.ConsoleKey == "", "CONSOLE_TLS_KEY", "it is missing, and CONSOLE_TLS_CERT is set", "set both, or neither")
+	add(a.ConsoleCert == "" && a.ConsoleKey != "", "CONSOLE_TLS_CERT", "it is missing, and CONSOLE_TLS_KEY is set", "set both, or neither")
+	add(a.consoleAbroad() && (a.ConsoleCert == "" || a.ConsoleKey == ""), "CONSOLE_ADDR", quote(a.ConsoleAddr)+" can be reached from other machines, which takes TLS",
+		"write 127.0.0.1:8357, and reach the console from elsewhere through a tunnel, or set CONSOLE_TLS_CERT and CONSOLE_TLS_KEY")
 	return faults
 }
 

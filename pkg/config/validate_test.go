@@ -284,3 +284,23 @@ func TestSignInTLS(t *testing.T) {
 		}
 	}
 }
+
+// TestConsoleTLS: another address than loopback takes a certificate and its key.
+func TestConsoleTLS(t *testing.T) {
+	for _, tt := range []struct{ cert, key, want string }{
+		{"/etc/c.pem", "/etc/k.pem", ""}, {`C:\c.pem`, `C:\k.pem`, ""},
+		{"", "/etc/k.pem", "can be reached from other machines, which takes TLS"},
+		{"/etc/c.pem", "", "CONSOLE_TLS_KEY: it is missing"}, {"c.pem", "/etc/k.pem", "not an absolute path"},
+	} {
+		c := mustParse(t, string(marshal(map[string]string{"CONSOLE_ADDR": "0.0.0.0:8357", "CONSOLE_TLS_CERT": tt.cert, "CONSOLE_TLS_KEY": tt.key})))
+		got := ""
+		for _, f := range faults(c) {
+			if strings.HasPrefix(f.Key, "CONSOLE_") {
+				got += f.Error() + "; "
+			}
+		}
+		if (tt.want == "") != (got == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}
