@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,8 +159,6 @@ func (u rush) judge(all []visitor, took time.Duration, memory []float64) (r dril
 	}
 	return r, errors.Join(errs...)
 }
-
-var formToken = regexp.MustCompile(`name="token" value="([^"]+)"`)
 
 // visitForm opens the form and sends it, as a browser does, from an address of
 // the visitor's own.
