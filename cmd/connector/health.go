@@ -30,9 +30,10 @@ func (n *node) serveHealth(ctx context.Context, report func(agent.State, string)
 	if tcp, ok := addr.(*net.TCPAddr); ok {
 		own = tcp.IP.IsLoopback()
 	}
+	p := &pulse{ask: n.touch, within: probedWithin}
 	s := &http.Server{
 		Handler: console.Probes(console.ProbeOptions{
-			Health: n.agent.Health, Stopping: func() bool { return ctx.Err() != nil }, Details: own,
+			Health: n.agent.Health, Stopping: func() bool { return ctx.Err() != nil }, Alive: p.well, Details: own,
 		}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
@@ -44,6 +45,10 @@ func (n *node) serveHealth(ctx context.Context, report func(agent.State, string)
 		}
 	})
 }
+
+// probedWithin is how long the parts may take to answer a probe: less than who
+// asks waits for it.
+const probedWithin = 3 * time.Second
 
 // awaitLast waits until the parts that answer somebody have ended, within what
 // they may take.

@@ -56,11 +56,17 @@ func TestHealthWhileStopping(t *testing.T) {
 	if code, body := ask("/healthz"); code != 200 || !strings.Contains(body, "health ok: http://127.0.0.1:") {
 		t.Errorf("/healthz: %d %q", code, body)
 	}
+	if code, body := ask("/livez"); code != 200 {
+		t.Errorf("/livez: %d %q", code, body)
+	}
 	stop()
 	lab.Eventually(t, "it not to be ready", func() bool {
 		code, body := ask("/readyz")
 		return code == 503 && strings.HasPrefix(body, "stopping down\n")
 	})
+	if code, body := ask("/livez"); code != 200 {
+		t.Errorf("/livez while it stops: %d %q", code, body)
+	}
 	close(drained)
 	http.DefaultClient.CloseIdleConnections()
 	if err := <-done; err != nil {

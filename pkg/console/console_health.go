@@ -1,9 +1,11 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"ad-ldap-connector/pkg/agent"
 )
@@ -14,13 +16,22 @@ type ProbeOptions struct {
 	// Stopping reports whether the agent takes no more work: it is not ready
 	// then, however its parts are. Nil: never.
 	Stopping func() bool
+	// Alive returns an error when the agent makes no progress any more, whatever
+	// those it talks to do; it may take seconds, and is asked once at a time. Nil:
+	// it always does.
+	Alive func(context.Context) error
 	// Details says why a part is as it is. Without them, and so on an address
 	// that others can reach, there are names and states alone.
 	Details bool
 }
 
 // Probes returns what may be reached from elsewhere, under any name: /healthz
-// and /readyz, and nothing else.
+// and /readyz, as Handler has them, and nothing else but
+//
+//	GET /livez  200 while the agent makes progress, else 503
+//
+// which is for who would restart it. A hub or a directory that is down is cured
+// by no restart, and fails the others.
 func Probes(o ProbeOptions) http.Handler {
 	parts := func() []agent.Health {
 		if o.Details {
@@ -36,6 +47,16 @@ func Probes(o ProbeOptions) http.Handler {
 			all = append([]agent.Health{{Part: stopping, State: agent.Down}}, all...)
 		}
 		health(w, all, agent.Degraded, append(slices.Clone(needed), stopping))
+	})
+	var one sync.Mutex
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, r *http.Request) {
+		one.Lock()
+		defer one.Unlock()
+		if o.Alive != nil && o.Alive(r.Context()) != nil {
+			http.Error(w, "no progress", http.StatusServiceUnavailable)
+			return
+		}
+		health(w, nil, agent.Down, nil)
 	})
 	return mux
 }

@@ -1,9 +1,13 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"ad-ldap-connector/pkg/agent"
@@ -58,6 +62,7 @@ func TestProbes(t *testing.T) {
 		{true, false, "/readyz", 200, "hub ok: corp.example\nclock degraded: why\n"},
 		{false, true, "/readyz", 503, "stopping down\nhub ok\nclock degraded\n"},
 		{false, true, "/healthz", 200, "hub ok\nclock degraded\n"},
+		{false, true, "/livez", 200, ""},
 		{true, false, "/status", 404, ""}, {true, false, "/metrics", 404, ""}, {true, false, "/", 404, ""},
 	} {
 		w := httptest.NewRecorder()
@@ -70,6 +75,44 @@ func TestProbes(t *testing.T) {
 	}
 	if parts[0].Detail == "" {
 		t.Error("the health itself was changed")
+	}
+}
+
+// TestAlive: what the parts talk to does not matter, and one question is put at
+// a time.
+func TestAlive(t *testing.T) {
+	t.Parallel()
+	var stuck, asked atomic.Int32
+	h := Probes(ProbeOptions{
+		Health: func() []agent.Health { return []agent.Health{{Part: "hub", State: agent.Down}} },
+		Alive: func(context.Context) error {
+			if asked.Add(1) != 1 {
+				t.Error("two questions at once")
+			}
+			defer asked.Add(-1)
+			if stuck.Load() != 0 {
+				return errors.New("stuck")
+			}
+			return nil
+		},
+	})
+	ask := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "http://connector.example:8358/livez", nil))
+		return w.Code
+	}
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if code := ask(); code != 200 {
+				t.Errorf("%d while it makes progress", code)
+			}
+		})
+	}
+	wait.Wait()
+	stuck.Store(1)
+	if code := ask(); code != 503 {
+		t.Errorf("%d while it does not", code)
 	}
 }
 
