@@ -62,7 +62,7 @@ func ownOnly() (names []string) {
 			names = append(names, k.Name)
 		}
 	}
-	return append(names, "CONSOLE_ADDR", "HEALTH_ADDR", "LAST_SENT_THUMBPRINT", "SSL_CA_PATH")
+	return append(names, "CONSOLE_ADDR", "HEALTH_ADDR", "METRICS_ADDR", "LAST_SENT_THUMBPRINT", "SSL_CA_PATH")
 }
 
 // statusOfCluster asks all nodes that PEERS names, and says what differs.

@@ -127,6 +127,9 @@ func newNode(h *home.Home, environ []string, log *slog.Logger, counts *stats) (*
 	if c.Signals.HealthAddr != "" {
 		parts = append(parts, agent.Part{Name: "health", Run: n.serveHealth})
 	}
+	if c.Signals.MetricsAddr != "" {
+		parts = append(parts, agent.Part{Name: "metrics", Run: n.serveMetrics})
+	}
 	n.agent = agent.New(log, parts...)
 	n.agent.EndWithin = max(n.agent.EndWithin, c.Agent.Leave+c.Agent.Drain+farewells)
 	return n, nil

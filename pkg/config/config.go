@@ -209,7 +209,8 @@ type Signals struct {
 	AuditMB    int    // AUDIT_FILE_MB: 10^6 bytes
 	AuditFiles int    // AUDIT_FILES: besides the one in use
 
-	HealthAddr string // HEALTH_ADDR: host:port; "" = none
+	HealthAddr  string // HEALTH_ADDR: host:port; "" = none
+	MetricsAddr string // METRICS_ADDR: host:port; "" = none
 
 	TraceEndpoint   string // OTEL_EXPORTER_OTLP_ENDPOINT: a URL; "" = no traces
 	TraceHeaders    Secret // OTEL_EXPORTER_OTLP_HEADERS

@@ -37,7 +37,13 @@ var signalKeys = []Key{
 		Name: "HEALTH_ADDR", Type: "string", Group: "Logs and health",
 		Doc:   "Where /healthz and /readyz are served besides the console, HOST:PORT, for a balancer or an orchestrator; empty is nowhere.",
 		field: func(c *Config) any { return &c.Signals.HealthAddr },
-		check: checkHealth,
+		check: func(c *Config) (string, string) { return checkServed(c.Signals.HealthAddr, "8358") },
+	},
+	{
+		Name: "METRICS_ADDR", Type: "string", Group: "Logs and health",
+		Doc:   "Where /metrics is served besides the console, HOST:PORT, for a Prometheus on another machine: without TLS or a password, so let a firewall admit it alone; empty is nowhere.",
+		field: func(c *Config) any { return &c.Signals.MetricsAddr },
+		check: func(c *Config) (string, string) { return checkServed(c.Signals.MetricsAddr, "8360") },
 	},
 	// These are variables of OpenTelemetry, which may be set for a whole machine:
 	// a value that does not fit must not keep the connector from starting.
@@ -84,17 +90,19 @@ func checkAuditFile(c *Config) (string, string) {
 	return "", ""
 }
 
-func checkHealth(c *Config) (string, string) {
-	addr := c.Signals.HealthAddr
+// checkServed looks at an address to listen on, which may be none. The port is
+// one for the advice.
+func checkServed(addr, port string) (string, string) {
 	if addr == "" {
 		return "", ""
 	}
+	remedy := "write 127.0.0.1:" + port + ", or :" + port + " for all addresses of the machine"
 	i := strings.LastIndexByte(addr, ':')
 	if i < 0 || strings.ContainsAny(addr, " /") {
-		return strconv.Quote(addr) + " is not HOST:PORT", "write 127.0.0.1:8358, or :8358 for all addresses of the machine"
+		return strconv.Quote(addr) + " is not HOST:PORT", remedy
 	}
 	if _, err := strconv.ParseUint(addr[i+1:], 10, 16); err != nil {
-		return strconv.Quote(addr) + " has no valid port", "write 127.0.0.1:8358, or :8358 for all addresses of the machine"
+		return strconv.Quote(addr) + " has no valid port", remedy
 	}
 	return "", ""
 }

@@ -212,6 +212,7 @@ func TestChecks(t *testing.T) {
 		{"PEERS", "a:1,b:2", ""}, {"PEERS", "a:1,[::1]:2", ""}, {"PEERS", "a:1,b", "is not HOST:PORT"}, {"PEERS", "a:0", "no valid port"}, {"PEERS", ":1", "names no host"},
 		{"HEALTH_ADDR", ":8358", ""}, {"HEALTH_ADDR", "10.0.0.1:80", ""}, {"HEALTH_ADDR", "[::]:8358", ""}, {"HEALTH_ADDR", "0.0.0.0:0", ""},
 		{"HEALTH_ADDR", "8358", "is not HOST:PORT"}, {"HEALTH_ADDR", "http://x:80", "is not HOST:PORT"}, {"HEALTH_ADDR", "x:http", "no valid port"},
+		{"METRICS_ADDR", ":8360", ""}, {"METRICS_ADDR", "8360", "is not HOST:PORT"}, {"METRICS_ADDR", "x:http", "no valid port"},
 		// A machine's variables are no faults of ours.
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", "grpc nonsense", ""}, {"OTEL_EXPORTER_OTLP_HEADERS", "hUsHhUsH", ""},
 	} {
