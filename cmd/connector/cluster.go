@@ -103,9 +103,10 @@ func (a *app) askCluster(ctx context.Context, h *home.Home, c config.Config, pai
 	if err != nil {
 		return cluster{}, err
 	}
-	peers := make([]clusterNode, len(c.Agent.Peers))
+	addrs := peerAddresses(ctx, c.Agent.Peers, lookUp)
+	peers := make([]clusterNode, len(addrs))
 	var wait sync.WaitGroup
-	for i, addr := range c.Agent.Peers {
+	for i, addr := range addrs {
 		wait.Go(func() { peers[i] = peerNode(ctx, here, addr, t) })
 	}
 	wait.Wait()

@@ -20,7 +20,7 @@ var clusterKeys = []Key{
 	},
 	{
 		Name: "PEERS", Type: "list", Group: "Agent",
-		Doc:   "PEER_ADDR of all nodes, as this one reaches them, HOST:PORT; it may be among them itself.",
+		Doc:   "PEER_ADDR of all nodes, as this one reaches them, HOST:PORT; it may be among them itself, and a name with several addresses is as many nodes.",
 		field: func(c *Config) any { return &c.Agent.Peers },
 		check: func(c *Config) (string, string) {
 			for _, p := range c.Agent.Peers {
