@@ -89,6 +89,11 @@ func (a *app) export(o exportOrder) error {
 	if err := writeNew(o.file, data, o.force); err != nil {
 		return err
 	}
+	if o.plain {
+		for _, why := range strangeToNode(c) {
+			a.say("warning: where the archive is for a Node connector: %s", why)
+		}
+	}
 	if a.json() {
 		return a.print(map[string]any{"file": o.file, "bytes": len(data), "connection": c.Tenant.Connection, "encrypted": !o.plain})
 	}

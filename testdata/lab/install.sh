@@ -40,6 +40,9 @@ need mmdebstrap mmdebstrap arch-test
 need nsenter util-linux
 need dbus-daemon dbus-daemon dbus-bin
 need gnome-keyring-daemon gnome-keyring
+need node nodejs
+need jq jq
+need unzip unzip
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
 	echo "lab: not installed here, and their tests are skipped:$missing" >&2
