@@ -20,7 +20,9 @@ import (
 // folder itself, and is trusted no more than that.
 type bundle struct {
 	name      string
-	file      *os.File
+	file      io.ReaderAt
+	size      int64
+	done      func() error // closes the file
 	documents map[string][]byte
 	files     map[string]span
 }
@@ -53,10 +55,20 @@ func OpenBundle(name string, o Options) (*Client, error) {
 	if err != nil {
 		return nil, &Error{Doing: doing, Kind: KindDisk, Err: pathless(err), hint: wrongPath}
 	}
-	b := &bundle{name: name, file: file, documents: map[string][]byte{}, files: map[string]span{}}
-	if err := b.index(); err != nil {
+	info, err := file.Stat()
+	if err != nil {
 		_ = file.Close() // read only
-		return nil, doingIt(doing, err)
+		return nil, &Error{Doing: doing, Kind: KindDisk, Err: pathless(err)}
+	}
+	return c.openBundle(name, file, info.Size(), file.Close)
+}
+
+// openBundle has a client read from a bundle, which it closes when that fails.
+func (c *Client) openBundle(name string, file io.ReaderAt, size int64, done func() error) (*Client, error) {
+	b := &bundle{name: name, file: file, size: size, done: done, documents: map[string][]byte{}, files: map[string]span{}}
+	if err := b.index(); err != nil {
+		_ = done() // read only
+		return nil, doingIt("open the bundle "+name, err)
 	}
 	c.name, c.from = name, b
 	return c, nil
@@ -77,15 +89,11 @@ func (b *bundle) index() error {
 	malformed := func(format string, args ...any) error {
 		return &Error{Kind: KindMalformed, Err: fmt.Errorf(format, args...)}
 	}
-	info, err := b.file.Stat()
-	if err != nil {
-		return &Error{Kind: KindDisk, Err: pathless(err)}
-	}
-	if info.Size() > maxBundle {
+	if b.size > maxBundle {
 		return malformed("it has more than %d octets", int64(maxBundle))
 	}
 	have, want := sha256.New(), sha256.New()
-	position := &counter{r: io.TeeReader(b.file, have)}
+	position := &counter{r: io.TeeReader(io.NewSectionReader(b.file, 0, b.size), have)}
 	in, out := tar.NewReader(position), tar.NewWriter(want)
 	for n := 0; ; n++ {
 		h, err := in.Next()
@@ -221,4 +229,4 @@ func (b *bundle) has(r Release) bool {
 	return slices.ContainsFunc(r.Files, func(f File) bool { _, ok := b.files[f.Path]; return ok })
 }
 
-func (b *bundle) close() error { return b.file.Close() }
+func (b *bundle) close() error { return b.done() }

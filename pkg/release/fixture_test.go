@@ -64,13 +64,20 @@ type site struct {
 	asked   []string
 }
 
-// newSite has release 1.4.0 for linux/amd64, in releases of version 7, under
-// the first root.
-func newSite(t testing.TB) *site {
-	s := &site{t: t, dir: t.TempDir(), program: random(200_000)}
+// newFolder has release 1.4.0 for linux/amd64, in releases of version 7, under
+// the first root, and no server.
+func newFolder(t testing.TB, octets int) *site {
+	s := &site{t: t, dir: t.TempDir(), program: random(octets)}
 	s.put("1.root.json", rootDocument(t, firstRoot(), rootKey))
 	s.put("1.4.0/connector-linux-amd64", s.program)
 	s.put("releases.json", s.releases(7, releasesKey))
+	s.options = Options{Root: s.get("1.root.json"), Now: func() time.Time { return today }, pause: time.Millisecond}
+	return s
+}
+
+// newSite has a folder served.
+func newSite(t testing.TB) *site {
+	s := newFolder(t, 200_000)
 	files := http.FileServer(http.Dir(s.dir))
 	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -84,10 +91,7 @@ func newSite(t testing.TB) *site {
 		files.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.server.Close)
-	s.options = Options{
-		Root: s.get("1.root.json"), URL: s.server.URL, HTTP: s.server.Client(), Memory: &memory{},
-		Now: func() time.Time { return today }, pause: time.Millisecond,
-	}
+	s.options.URL, s.options.HTTP, s.options.Memory = s.server.URL, s.server.Client(), &memory{}
 	return s
 }
 

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 // FuzzRoot has no root be accepted that the keys did not sign, and what is
@@ -55,7 +54,7 @@ func FuzzRootPayload(f *testing.F) {
 
 // FuzzReleases has all that is accepted be within its bounds.
 func FuzzReleases(f *testing.F) {
-	s := newSite(f)
+	s := newFolder(f, 100)
 	payload, err := (&Releases{Version: 7, Expires: today, Releases: []Release{s.release()}}).encode()
 	if err != nil {
 		f.Fatal(err)
@@ -85,23 +84,15 @@ func FuzzReleases(f *testing.F) {
 
 // FuzzBundle opens anything, and believes one bundle alone.
 func FuzzBundle(f *testing.F) {
-	s := newSite(f)
-	s.program = random(100)
-	s.put("1.4.0/connector-linux-amd64", s.program)
-	s.put("releases.json", s.releases(7, releasesKey))
+	s := newFolder(f, 100)
 	good, err := os.ReadFile(s.bundle())
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good)
 	f.Add(good[:len(good)/2])
-	o := Options{Root: s.get("1.root.json"), Now: func() time.Time { return today }}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		name := filepath.Join(t.TempDir(), "bundle")
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		c, err := OpenBundle(name, o)
+		c, err := carried(data, s.options)
 		if err != nil {
 			return
 		}
