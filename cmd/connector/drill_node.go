@@ -27,6 +27,7 @@ type drillNode struct {
 	health  string // HEALTH_ADDR
 	environ []string
 	dir     string // where it runs
+	hurried time.Duration
 	way     *sandbox.Passage
 
 	pid      int // of the process that serves
@@ -65,7 +66,7 @@ func newDrillNode(g *drillGround, name string) (*drillNode, error) {
 // returns what it prints.
 func (n *drillNode) do(ctx context.Context, args ...string) (stdout []byte, err error) {
 	var out, complaints bytes.Buffer
-	sub := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &complaints, environ: n.environ}
+	sub := &app{stdin: strings.NewReader(""), stdout: &out, stderr: &complaints, environ: n.environ, hurried: n.hurried}
 	cmd := newCommand(sub)
 	cmd.SetArgs(append(args, "--home", n.h.Dir()))
 	if err = cmd.ExecuteContext(ctx); err != nil {
@@ -73,37 +74,6 @@ func (n *drillNode) do(ctx context.Context, args ...string) (stdout []byte, err 
 		err = fmt.Errorf("%s on %s: %w%s", args[0], n.name, err, strings.TrimSuffix("; "+oneLine(said), "; "))
 	}
 	return out.Bytes(), err
-}
-
-// place puts the program into the home, by a rename, as an update does.
-func (n *drillNode) place(program string) error {
-	to := n.h.Program()
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil { //nolint:gosec // a program's folder
-		return err
-	}
-	if err := ignoreMissing(os.Remove(to + ".new")); err != nil {
-		return err
-	}
-	if os.Link(program, to+".new") != nil { // on another file system it is copied
-		if err := copyProgram(program, to+".new"); err != nil {
-			return err
-		}
-	}
-	return os.Rename(to+".new", to)
-}
-
-func copyProgram(from, to string) error {
-	r, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = r.Close() }()                                    // it was only read
-	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755) //nolint:gosec // a program
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, r)
-	return errors.Join(err, w.Close())
 }
 
 // start starts the node's process.
@@ -222,6 +192,34 @@ func (n *drillNode) restart(ctx context.Context) error {
 	}
 	if r.Result != "restarted" || r.PID == 0 || r.PID == n.pid {
 		return fmt.Errorf("restart of %s: %+v", n.name, r)
+	}
+	n.pid = r.PID
+	return nil
+}
+
+// update has another program take the place of the one that runs.
+func (n *drillNode) update(ctx context.Context, program string) error {
+	sum, err := sha256Of(program)
+	if err != nil {
+		return err
+	}
+	// This machine may be short of much that a node's should have.
+	out, err := n.do(ctx, "update", "-o", "json", "--skip", "host,network", "--from", program, "--sha256", sum)
+	if err != nil {
+		return err
+	}
+	var said updateResult
+	for line := range bytes.Lines(out) {
+		if err := json.Unmarshal(line, &said); err != nil {
+			return fmt.Errorf("read what update says of %s: %w", n.name, err)
+		}
+	}
+	var r running
+	if err := n.h.LoadState("run", &r); err != nil {
+		return fmt.Errorf("find the updated process of %s: %w", n.name, err)
+	}
+	if said.Result != "updated" || r.PID == n.pid {
+		return fmt.Errorf("update of %s: %+v, and process %d after %d", n.name, said, r.PID, n.pid)
 	}
 	n.pid = r.PID
 	return nil

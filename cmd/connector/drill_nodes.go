@@ -59,9 +59,7 @@ func nodesKinds() []nodesKind {
 	}
 	stop := func(_ context.Context, _ *nodesPlay, n *drillNode) error { return n.stop() }
 	restart := func(ctx context.Context, _ *nodesPlay, n *drillNode) error { return n.restart(ctx) }
-	update := func(ctx context.Context, p *nodesPlay, n *drillNode) error {
-		return errors.Join(n.place(p.program), n.restart(ctx))
-	}
+	update := func(ctx context.Context, p *nodesPlay, n *drillNode) error { return n.update(ctx, p.next) }
 	return []nodesKind{
 		{name: "killed", parts: 1, do: kill, undo: start, while: isLost},
 		{name: "paused", parts: 2, do: signal(stopProcess, true), undo: signal(continueProcess, false), while: isLost},
@@ -121,10 +119,12 @@ type nodesPlay struct {
 	say     func(format string, args ...any)
 	nodes   []*drillNode
 	manager string // the socket of a service manager's place
-	program string
+	program string // that the nodes begin with
+	next    string // that they are updated to
 	load    *rateLoad
 	looks   int // at status --cluster that were judged
 
+	hurried  time.Duration
 	haproxy  string // the program; "" is none, and no browsers
 	balancer string // where it listens
 	hurry    bool   // the drill is a short one
@@ -136,7 +136,7 @@ type nodesPlay struct {
 const nodesReady = 45 * time.Second
 
 func playNodes(ctx context.Context, a *app, g *drillGround, d drill, _ int) (r drillResult, err error) {
-	p := &nodesPlay{g: g, say: a.say, program: g.program, roots: g.cloud.CAPool().Clone(), hurry: d.lasts < nodesLong}
+	p := &nodesPlay{g: g, say: a.say, program: g.program, next: d.program, hurried: a.hurried, roots: g.cloud.CAPool().Clone(), hurry: d.lasts < nodesLong}
 	if p.haproxy, err = findHAProxy(d.haproxy); err != nil {
 		return r, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ad-ldap-connector/pkg/sandbox"
@@ -23,11 +24,17 @@ func (p *nodesPlay) set(ctx context.Context, count int) error {
 	p.manager = socket
 	p.g.closers = append(p.g.closers, closing)
 	var peers []string
+	if p.next == "" && p.manager != "" { // it is another program only by its text
+		if p.next, err = p.g.wrapped("next", ""); err != nil {
+			return err
+		}
+	}
 	for i := range count {
 		n, err := newDrillNode(p.g, fmt.Sprintf("node%d", i+1))
 		if err != nil {
 			return err
 		}
+		n.hurried = p.hurried
 		p.nodes, peers = append(p.nodes, n), append(peers, n.peer)
 	}
 	if p.haproxy != "" {
@@ -53,7 +60,7 @@ func (p *nodesPlay) set(ctx context.Context, count int) error {
 		} else if _, err = n.do(ctx, append([]string{"import", archive}, open...)...); err == nil {
 			err = n.settle(ctx)
 		}
-		if err = errors.Join(err, n.place(p.program), p.certify(n)); err != nil {
+		if err = errors.Join(err, n.h.SaveProgram(p.program), p.certify(n)); err != nil {
 			return err
 		}
 	}
@@ -75,6 +82,7 @@ func (p *nodesPlay) shared(peers []string) []string {
 		// Sign-in is on at the tenant, and there are no Kerberos tickets here.
 		"WITH_KERBEROS_PROXY_FRONTEND", "true",
 		"TLS_CERT", drillCertificate,
+		"UPDATE_WATCH_SECONDS", strconv.Itoa(updateWatch),
 	}
 	if p.balancer != "" {
 		keys = append(keys, "SERVER_URL", "https://"+p.balancer)

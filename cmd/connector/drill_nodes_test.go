@@ -17,7 +17,7 @@ func TestNodesDrill(t *testing.T) {
 		t.Skip("it takes some seconds")
 	}
 	t.Parallel()
-	r := runDrill(t, 4*time.Minute, "nodes", "--seconds", "5", "--rate", "40", "--haproxy", requireProgram(t, "haproxy"))
+	r := newCLI(t, hurry+"=500ms").drill(4*time.Minute, "nodes", "--seconds", "5", "--rate", "40", "--haproxy", requireProgram(t, "haproxy"))
 	if len(r.Drills) != 1 || !r.OK {
 		t.Fatalf("%+v", r)
 	}

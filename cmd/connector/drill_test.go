@@ -24,7 +24,12 @@ type drillReport struct {
 
 func runDrill(t *testing.T, patience time.Duration, args ...string) drillReport {
 	t.Helper()
-	c := newCLI(t)
+	return newCLI(t).drill(patience, args...)
+}
+
+func (c *cli) drill(patience time.Duration, args ...string) drillReport {
+	t := c.t
+	t.Helper()
 	i := c.start(append([]string{"sandbox", "drill", "-o", "json"}, args...)...)
 	i.wait(patience)
 	var r drillReport
