@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"ad-ldap-connector/pkg/sandbox"
 	"ad-ldap-connector/testdata/lab"
@@ -48,6 +49,16 @@ func installedUpdate(t *testing.T, s *server, connection string) {
 	if r, out, status := update("--rollback"); status != exitOK || r.Result != "updated" || sum(program) != first {
 		t.Errorf("back: %d, %+v:\n%s", status, r, out)
 	}
+	// The system's own timer updates it, where that is wanted.
+	s.Run("connector", "config", "set", "UPDATE_AUTO", "on")
+	day := time.Now().AddDate(0, 0, 3).Format("Mon") // which it is not, whenever this runs
+	s.Run("connector", "config", "set", "UPDATE_WINDOW", day+" 02:00-04:00")
+	s.Run(s.install(shippedThere, "/usr/lib/lab/ticket-"+connection)...)
+	if out := s.Run("systemctl", "show", "--property=TimersCalendar,ActiveState,UnitFileState", "auth0-adldap-update.timer"); !strings.Contains(out, day+" *-*-* 02:00:00") ||
+		!strings.Contains(out, "ActiveState=active") || !strings.Contains(out, "UnitFileState=enabled") {
+		t.Errorf("the timer is\n%s", out)
+	}
+	s.Run("systemctl", "start", "auth0-adldap-update.service") // which does nothing at another time
 	want := "ActiveState=active\nNRestarts=0"
 	if got := strings.TrimSpace(s.Run("systemctl", "show", "--property=ActiveState,NRestarts", "auth0-adldap.service")); !sameLines(got, want) {
 		t.Errorf("systemd says\n%s\nand not\n%s", got, want)

@@ -160,11 +160,17 @@ func (g *drillGround) start() error {
 	g.stderr = &drillLog{r: r}
 	g.cmd = exec.CommandContext(context.Background(), g.program, append([]string{"run", "--until-stdin-closes", "--home", g.home}, g.args...)...)
 	g.cmd.Env, g.cmd.Dir, g.cmd.Stderr = g.environ, g.dir, w
-	stdin, err := g.cmd.StdinPipe()
+	// Not StdinPipe, which is closed with the first process, and a successor has it
+	// too.
+	in, stdin, err := os.Pipe()
 	if err == nil {
-		err = g.cmd.Start()
+		g.cmd.Stdin = in
+		if err = g.cmd.Start(); err != nil {
+			_ = stdin.Close() // nobody reads it
+		}
+		_ = in.Close() // the connector has its own, if it is there
 	}
-	_ = w.Close() // the connector has its own, if it is there
+	_ = w.Close() // the same
 	if err != nil {
 		_ = r.Close() // nothing will come
 		return fmt.Errorf("start the connector: %w", err)

@@ -129,6 +129,10 @@ func (a *app) update(ctx context.Context, o updateOrder) error {
 	}
 	result, err := u.run(ctx)
 	result.Home, result.From, result.To = h.Dir(), u.from, u.to()
+	if taken := (*takenError)(nil); o.automatic && errors.As(err, &taken) {
+		u.say("%v; the next time, then", err)
+		result.Result, err = "unchanged", nil
+	}
 	if err != nil && result.Result == "" {
 		result.Result = outcome(err, false, "updated")
 		if failed := (*install.StepError)(nil); !errors.As(err, &failed) || !failed.Changed {

@@ -116,7 +116,7 @@ func (u *updateRun) prove(ctx context.Context, process int, watch time.Duration)
 		now, missing := u.running(ctx)
 		switch {
 		case now != 0 && process != 0 && now != process && time.Since(begun) > porterPatience,
-			!well.IsZero() && process != 0 && !lives(process):
+			process != 0 && !lives(process):
 			return fmt.Errorf("the process %d has ended", process)
 		case missing != nil || process != 0 && now != process:
 			well = time.Time{}

@@ -33,7 +33,11 @@ func Remove(o Removal) Plan {
 	ruled := err != nil || c.Tenant.FirewallRuleCreated
 	var back service.Change
 	linked := false
-	plan := Plan{
+	plan := Plan{}
+	if service.HasTimer(name) {
+		plan = append(plan, dropTimer(name))
+	}
+	plan = append(plan, Plan{
 		{Name: "stop-service", Says: "Stop the service " + name,
 			Done: func(ctx context.Context) (bool, error) {
 				st, err := m.Status(ctx, name)
@@ -73,7 +77,7 @@ func Remove(o Removal) Plan {
 				return err
 			},
 			Tidy: func() { _ = o.Home.RemoveProgram() }}, // one that still runs stays until the system starts anew
-	}
+	}...)
 	if s.Unit.User == "" {
 		return plan
 	}

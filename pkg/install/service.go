@@ -49,7 +49,7 @@ func unitOf(u service.Unit, h *home.Home) (service.Unit, error) {
 // service has been started since.
 func (w *work) touching(plan Plan) Plan {
 	for i, s := range plan {
-		if s.Check || s.Name == linkProgram { // which no connector reads
+		if s.Check || s.Name == linkProgram || s.Name == setTimer { // which no connector reads
 			continue
 		}
 		plan[i].Do = func(ctx context.Context) error {
@@ -127,8 +127,12 @@ func (w *work) lay() Plan {
 	if w.Service.Link != "" {
 		plan = append(plan, w.linkProgram())
 	}
-	return append(plan, w.registerService(), w.entrustHome(),
+	plan = append(plan, w.registerService(), w.entrustHome(),
 		allowFirewall(&w.c, w.Service.Unit.Name, w.Home.Program(), SystemFirewall, w.note))
+	if w.c.Update.Auto == "on" || service.HasTimer(w.Service.Unit.Name) {
+		plan = append(plan, w.timer())
+	}
+	return plan
 }
 
 func (w *work) copyProgram() Step {
