@@ -69,7 +69,7 @@ func (o Overview) Recent() []Login { return o.Unwell[:min(recent, len(o.Unwell))
 // Older are those before.
 func (o Overview) Older() []Login { return o.Unwell[min(recent, len(o.Unwell)):] }
 
-// Outcomes, Clocks and Latencies are the plots.
+// Outcomes is the plot of logins by what became of them.
 func (o Overview) Outcomes() plot { return outcomes(o.Points) }
 
 // Clocks is the plot of the clock.

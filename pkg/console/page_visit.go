@@ -116,7 +116,7 @@ func (v *visit) download(name, contentType string, data []byte) error {
 }
 
 // file returns what was uploaded in a field, nil if nothing was.
-func (v *visit) file(field string) (name string, data []byte, err error) {
+func (v *visit) file(field string) (name string, data []byte, err error) { //nolint:unparam // a page may want to say the name
 	if v.r.MultipartForm == nil || len(v.r.MultipartForm.File[field]) == 0 {
 		return "", nil, nil
 	}
@@ -207,9 +207,6 @@ func (e *statusError) Hint() string  { return e.hint }
 
 func notFound() error              { return &statusError{http.StatusNotFound, "There is no such page.", ""} }
 func badRequest(text string) error { return &statusError{http.StatusBadRequest, text, ""} }
-
-// conflict says that what was to be changed has been changed by somebody else.
-func conflict(text, hint string) error { return &statusError{http.StatusConflict, text, hint} }
 
 // unavailable says that something cannot be had here.
 func unavailable(v *visit, text string) error { return v.show("unavailable", text) }

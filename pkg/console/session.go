@@ -194,7 +194,7 @@ func setCookie(w http.ResponseWriter, r *http.Request, of, value string) {
 	if value == "" {
 		age = -1
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // without TLS there is loopback alone, where Secure would lose it
 		Name: cookieName(r, of), Value: value, Path: "/", MaxAge: age,
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
 	})

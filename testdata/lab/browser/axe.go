@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -36,7 +37,7 @@ func Axe(t testing.TB) string {
 		return string(data)
 	}
 	npm := need(t, "npm")
-	if data, err = fetchAxe(t.TempDir(), npm); err == nil && sum(data) != axeSum {
+	if data, err = fetchAxe(t.Context(), t.TempDir(), npm); err == nil && sum(data) != axeSum {
 		err = fmt.Errorf("axe.min.js has the SHA-256 %s", sum(data))
 	}
 	if err != nil {
@@ -56,7 +57,7 @@ func Axe(t testing.TB) string {
 
 func mkdir(t testing.TB, dir string) string {
 	t.Helper()
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -68,8 +69,8 @@ func sum(data []byte) string {
 }
 
 // fetchAxe has npm fetch the package, and takes the one file out of it.
-func fetchAxe(dir, npm string) ([]byte, error) {
-	cmd := exec.Command(npm, "pack", "--silent", "axe-core@"+axeRelease)
+func fetchAxe(ctx context.Context, dir, npm string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, npm, "pack", "--silent", "axe-core@"+axeRelease)
 	cmd.Dir = dir
 	var errs strings.Builder
 	cmd.Stderr = &errs

@@ -28,7 +28,7 @@ const Screenshots = "CONNECTOR_TEST_SCREENSHOTS"
 // window: axe-core finds nothing, nothing is wider than the window, and the page
 // has no fault of a script or of its policy. Pictures are NAME-light, -dark and
 // -narrow.
-func Look(t testing.TB, browser context.Context, axe, name string) {
+func Look(t testing.TB, browser context.Context, axe, name string) { //nolint:revive // it is the test that comes first
 	t.Helper()
 	for _, theme := range []string{"light", "dark"} {
 		look(t, browser, name+"-"+theme, wide, theme)
@@ -50,7 +50,7 @@ func Look(t testing.TB, browser context.Context, axe, name string) {
 }
 
 // look sets the window and the theme, and takes a picture.
-func look(t testing.TB, browser context.Context, name string, width int64, theme string) {
+func look(t testing.TB, browser context.Context, name string, width int64, theme string) { //nolint:revive // it is the test that comes first
 	t.Helper()
 	var picture []byte
 	actions := []chromedp.Action{
@@ -65,7 +65,7 @@ func look(t testing.TB, browser context.Context, name string, width int64, theme
 		t.Fatalf("%s: %v", name, err)
 	}
 	if len(picture) > 0 {
-		if err := os.WriteFile(filepath.Join(mkdir(t, folder), name+".png"), picture, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(mkdir(t, folder), name+".png"), picture, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +78,7 @@ type violation struct {
 }
 
 // check has axe-core look at the page.
-func check(t testing.TB, browser context.Context, axe, what string) {
+func check(t testing.TB, browser context.Context, axe, what string) { //nolint:revive // it is the test that comes first
 	t.Helper()
 	var found []violation
 	there := false
@@ -115,7 +115,7 @@ type Load struct {
 
 // Measure says what the page took that the browser shows, loaded anew without
 // anything of it kept.
-func Measure(t testing.TB, browser context.Context) Load {
+func Measure(t testing.TB, browser context.Context) Load { //nolint:revive // it is the test that comes first
 	t.Helper()
 	var l Load
 	if err := chromedp.Run(browser,
