@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -46,6 +47,28 @@ func TestBalancerExamplesAreTaken(t *testing.T) {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
+	}
+}
+
+// TestKeepalivedExampleIsTaken by keepalived, in a network namespace with the
+// interface that the file names; and is not without.
+func TestKeepalivedExampleIsTaken(t *testing.T) {
+	t.Parallel()
+	program := requireProgram(t, "keepalived")
+	requireProgram(t, "ip")
+	if os.Geteuid() != 0 {
+		t.Skip("keepalived looks at its file as root alone")
+	}
+	file := filepath.Join(t.TempDir(), "keepalived.conf")
+	if err := os.WriteFile(file, []byte(balancerExample(t, "keepalived.conf")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for before, want := range map[string]bool{"ip link add eth0 type veth peer name eth1": true, "true": false} {
+		cmd := exec.Command(requireProgram(t, "unshare"), "--net", "sh", "-c", before+` && exec "$@"`, "sh", program, "--config-test", "--use-file", file)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // it may signal its group
+		if out, err := cmd.CombinedOutput(); (err == nil) != want || want && len(out) > 0 {
+			t.Errorf("after %s: %v: %s", before, err, out)
+		}
 	}
 }
 

@@ -34,6 +34,7 @@ need promtool prometheus
 need nft nftables
 need ip iproute2
 need haproxy haproxy
+need keepalived keepalived
 need nginx nginx-light libnginx-mod-stream
 need systemd-nspawn systemd-container
 need mmdebstrap mmdebstrap arch-test
