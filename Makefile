@@ -12,6 +12,9 @@ UPDATE_ROOT ?=
 LDFLAGS = -s -w -X main.version=$(VERSION)$(if $(UPDATE_ROOT), -X main.updateRoot=$(shell base64 $(UPDATE_ROOT) | tr -d '\n'))
 TARGETS = linux/amd64 linux/386 linux/arm64 windows/amd64 windows/386 windows/arm64 darwin/amd64 darwin/arm64
 
+# A module of its own: Helm's libraries are no business of the connector's.
+CHART_TEST = installer/kubernetes/test
+
 .PHONY: build test lab race vet lint vuln cross fuzz bench drill licenses clean
 
 build: ## bin/connector for this machine
@@ -28,6 +31,7 @@ race: ## all tests with the race detector (needs a C compiler)
 
 vet: ## vet for every system
 	for os in linux windows darwin; do echo "vet $$os"; GOOS=$$os go vet ./... ./testdata/lab || exit 1; done
+	go -C $(CHART_TEST) vet ./...
 
 cross: ## build for every target
 	for t in $(TARGETS); do echo "build $$t"; \
@@ -35,6 +39,7 @@ cross: ## build for every target
 
 lint: $(TOOLS)/golangci-lint ## the project's linters
 	$(TOOLS)/golangci-lint run ./...
+	cd $(CHART_TEST) && $(TOOLS)/golangci-lint run ./...
 
 vuln: $(TOOLS)/govulncheck ## known vulnerabilities, if a database can be had
 	testdata/lab/vuln.sh $(TOOLS)/govulncheck $(CACHE)
