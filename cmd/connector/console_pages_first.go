@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"ad-ldap-connector/pkg/agent"
@@ -10,14 +11,33 @@ import (
 // setUp serves the console of a home that nobody has set up, until somebody has,
 // or ctx ends. A home with any setting is left to the start, which says what is
 // wrong with it.
-func (s *succession) setUp(ctx context.Context) error {
+// The socket stays open until the node that comes after serves it.
+func (s *succession) setUp(ctx context.Context) (handOver func(*turn), err error) {
+	nothing := func(*turn) {}
 	c, err := s.home.Config()
 	if err != nil || hasSettings(c) {
-		return nil //nolint:nilerr // the start says so
+		return nothing, nil //nolint:nilerr // the start says so
 	}
 	t, err := homeTransport(s.home, c.Network, s.environ)
 	if err != nil {
-		return err
+		return nothing, err
+	}
+	ln, err := s.listeners.open(ctx, "console", c.Agent.ConsoleAddr)
+	if err != nil {
+		return nothing, fmt.Errorf("listen on CONSOLE_ADDR: %w", err)
+	}
+	outer := ctx
+	handOver = func(t *turn) {
+		t.await(outer, changeWithin, func() string {
+			for _, p := range t.agent.Health() {
+				if p.Part == "console" && p.State == agent.OK {
+					return ""
+				}
+			}
+			return "console: not served yet"
+		})
+		_ = ln.Close() // it gives the socket back
+		s.listeners.settle()
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -37,7 +57,7 @@ func (s *succession) setUp(ctx context.Context) error {
 		return ""
 	}
 	if n.identity, err = loadInstance(s.home); err != nil {
-		return err
+		return handOver, err
 	}
 	n.agent = agent.New(s.log, agent.Part{Name: "setup", Run: func(ctx context.Context, report func(agent.State, string)) error {
 		report(agent.Down, "not set up yet: connector console prints the link to where that is done")
@@ -50,5 +70,5 @@ func (s *succession) setUp(ctx context.Context) error {
 	if err := s.manager.Ready(); err != nil {
 		s.log.Warn("the service manager was not told", "err", err)
 	}
-	return n.agent.Run(ctx)
+	return handOver, n.agent.Run(ctx)
 }

@@ -91,8 +91,10 @@ func (s *succession) run(ctx context.Context, c *claim, over *takeover) error {
 	defer s.listeners.close()
 	defer signal.Stop(s.hangup)
 	over.bring(s.listeners)
+	handOver := func(*turn) { s.listeners.settle() }
 	if s.setup && over == nil {
-		if err := s.setUp(ctx); err != nil || ctx.Err() != nil {
+		var err error
+		if handOver, err = s.setUp(ctx); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -118,7 +120,7 @@ func (s *succession) run(ctx context.Context, c *claim, over *takeover) error {
 	if err := s.manager.Ready(); err != nil {
 		s.log.Warn("the service manager was not told", "err", err)
 	}
-	s.listeners.settle()
+	go handOver(t)
 	d := newPorter(c, s)
 	defer d.open(ctx)()
 	for {

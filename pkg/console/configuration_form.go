@@ -104,8 +104,11 @@ func (c *console) form(d *draft, id string, faults []Fault) formPage {
 			continue
 		}
 		title := k.Group
-		if isSignIn(k.Name) {
+		switch {
+		case isSignIn(k.Name):
 			title = "Browser logins"
+		case title == "Directory":
+			title = "More about the directory"
 		}
 		i := slices.IndexFunc(p.Sections, func(s section) bool { return s.Title == title })
 		if i < 0 {
@@ -115,6 +118,7 @@ func (c *console) form(d *draft, id string, faults []Fault) formPage {
 		_, changed := d.changes[k.Name]
 		p.Sections[i].Open = p.Sections[i].Open || f.Fault != "" || changed
 	}
+	slices.SortStableFunc(p.Sections, func(a, b section) int { return rank(a.Title) - rank(b.Title) })
 	slices.SortStableFunc(p.First, func(a, b Field) int { return slices.Index(first, a.Name) - slices.Index(first, b.Name) })
 	p.First = slices.Insert(p.First, min(2, len(p.First)), c.presetField(d, faults))
 	for i, f := range p.Faults {
@@ -125,6 +129,15 @@ func (c *console) form(d *draft, id string, faults []Fault) formPage {
 		}
 	}
 	return p
+}
+
+// rank puts browser logins, whose first settings the schema has early, where the
+// others are used more.
+func rank(title string) int {
+	if title == "Browser logins" {
+		return 1
+	}
+	return 0
 }
 
 func (c *console) presetField(d *draft, faults []Fault) Field {

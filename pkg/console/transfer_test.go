@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -142,5 +143,12 @@ func TestImport(t *testing.T) {
 	checkEscaped(t, body)
 	if code, _ := v.post("/export/undo", url.Values{"sure": {"yes"}}); code != 303 || f.undone != 1 {
 		t.Errorf("undoing: %d", code)
+	}
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
