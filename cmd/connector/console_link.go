@@ -88,6 +88,14 @@ type consoleMemory struct {
 
 	mu    sync.Mutex // of links: each is taken once
 	peers peersSeen
+	news  updatesSeen
+}
+
+// updatesSeen is what was said of releases when they were last asked for.
+type updatesSeen struct {
+	mu   sync.Mutex
+	news updateNews
+	at   time.Time
 }
 
 func newConsoleMemory() *consoleMemory {

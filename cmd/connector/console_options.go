@@ -19,6 +19,7 @@ func (n *node) consoleOptions(secure *consoleTLS, ending <-chan struct{}) consol
 		Revoked:  func() time.Time { return revokedAt(n.home) },
 		Ending:   ending, Version: thisBuild().Version, Now: time.Now, Log: n.log, Audit: n.changed,
 		Overview: n.overview, Doctor: n.consoleDoctor, Logs: n.consoleLogs, Support: n.consoleSupport,
+		Update: n.consoleUpdate(), Name: n.flags(),
 	}
 	if secure != nil {
 		o.Certificate = func() *x509.Certificate { return secure.leaf() }

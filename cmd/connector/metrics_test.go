@@ -202,7 +202,7 @@ func TestMetricsOfAnotherHostName(t *testing.T) {
 	h := console.Handler(console.Options{Metrics: n.metricsHandler()})
 	for host, want := range map[string]int{"localhost:8357": 200, "127.0.0.1": 200, "evil.example": 403, "": 403} {
 		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
-		r.Host = host
+		r.Host, r.RemoteAddr = host, "127.0.0.1:50000"
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
 		if w.Code != want || strings.Contains(w.Body.String(), "connector_") != (want == 200) {

@@ -24,7 +24,7 @@ type UpdateState struct {
 	Checked time.Time
 	Fault   string // why it is not known
 	Command string // that does it
-	Former  string // the version that can be gone back to, or ""
+	Former  string // the command that goes back to the program before, or ""
 }
 
 type updatePage struct {
