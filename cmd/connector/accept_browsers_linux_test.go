@@ -36,9 +36,9 @@ type signInGround struct {
 	posted []string // each wresult
 }
 
-// newSignInGround sets a node up as the guides say. The domain controller may be
-// several tests'.
-func (l *kerberosLab) newSignInGround(t *testing.T) *signInGround {
+// newSignInGround sets a node up as the guides say, for users who know it by a
+// name. The domain controller may be several tests'.
+func (l *kerberosLab) newSignInGround(t *testing.T, name string) *signInGround {
 	t.Helper()
 	own := *l
 	own.t = t
@@ -58,14 +58,15 @@ func (l *kerberosLab) newSignInGround(t *testing.T) *signInGround {
 	g.cloud, g.start = cloud, cloud.URL()+"/login/browser?connection=sandbox"
 
 	keytab := filepath.Join(g.node.dir, "http.keytab")
-	l.Tool("user", "create", "svc-portal", "Svc-Portal-Passw0rd1")
-	l.Tool("spn", "add", "HTTP/"+portal, "svc-portal")
-	l.Modify("dn: CN=svc-portal,CN=Users," + l.BaseDN + "\nchangetype: modify\nreplace: msDS-SupportedEncryptionTypes\nmsDS-SupportedEncryptionTypes: 24\n")
-	l.Tool("domain", "exportkeytab", keytab, "--principal=HTTP/"+portal)
+	account, _, _ := strings.Cut("svc-"+name, ".")
+	l.Tool("user", "create", account, "Svc-Portal-Passw0rd1")
+	l.Tool("spn", "add", "HTTP/"+name, account)
+	l.Modify("dn: CN=" + account + ",CN=Users," + l.BaseDN + "\nchangetype: modify\nreplace: msDS-SupportedEncryptionTypes\nmsDS-SupportedEncryptionTypes: 24\n")
+	l.Tool("domain", "exportkeytab", keytab, "--principal=HTTP/"+name)
 
 	c, port := g.node, strconv.Itoa(lab.FreePort(t))
-	g.base = "https://" + portal + ":" + port
-	cert, key := g.root.Issue("/CN="+portal, "subjectAltName=DNS:"+portal+"\nextendedKeyUsage=serverAuth")
+	g.base = "https://" + name + ":" + port
+	cert, key := g.root.Issue("/CN="+name, "subjectAltName=DNS:"+name+"\nextendedKeyUsage=serverAuth")
 	c.must("install", "--no-service", "--non-interactive", "--skip", "host.disk", "--ticket-file", c.file("ticket.txt", cloud.Ticket()),
 		"--ca-file", c.file("ca.pem", readFile(t, cloud.CAFile())+readFile(t, l.CAFile)),
 		"--ldap-url", l.TLSURL, "--ldap-bind-user", l.BindUser, "--ldap-bind-password-file", c.file("password.txt", l.BindPassword))
@@ -140,7 +141,7 @@ func (g *signInGround) verified(t *testing.T, say string) {
 // acceptBrowsers signs users in by all four ways, each at a workplace that is
 // set up as the guides say: with a ticket, with a certificate, and with neither.
 func (l *kerberosLab) acceptBrowsers(t *testing.T) {
-	g := l.newSignInGround(t)
+	g := l.newSignInGround(t, portal)
 	at := workplace{hosts: []string{portal}, policies: policiesFor(portal)}
 	check := func(says, name, method string) {
 		t.Helper()

@@ -48,35 +48,13 @@ func newBalanced(t *testing.T) *balanced {
 	t.Cleanup(func() { _ = d.Close() }) // the same
 
 	var ports [2]string
-	text := balancerExample(t, "haproxy-tls.cfg")
+	servers := make([]balancee, len(b.nodes))
 	for i := range b.nodes {
-		c := newCLI(t)
-		b.nodes[i], ports[i] = c, strconv.Itoa(lab.FreePort(t))
+		b.nodes[i], ports[i] = newCLI(t), strconv.Itoa(lab.FreePort(t))
 		b.health[i] = "127.0.0.1:" + strconv.Itoa(lab.FreePort(t))
-		text = strings.Replace(text, "192.0.2.1"+strconv.Itoa(i+1)+":443", "127.0.0.1:"+ports[i]+" port "+strings.TrimPrefix(b.health[i], "127.0.0.1:"), 1)
+		servers[i] = balancee{"127.0.0.1:" + ports[i], b.health[i]}
 	}
-	dir := t.TempDir()
-	both := filepath.Join(dir, "login.pem")
-	if err := os.WriteFile(both, []byte(readFile(t, cert)+readFile(t, key)), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for from, to := range map[string]string{
-		"/etc/haproxy/login.pem": both, "/etc/haproxy/users.pem": b.root.CAFile, "/etc/haproxy/nodes.pem": b.root.CAFile,
-		"put-32-characters-or-more-in-here": proxySecret, "inter 2s": "inter 500ms",
-		"    option redispatch\n": "    option redispatch\n    http-response set-header X-Node %s\n", // to tell them apart
-	} {
-		if !strings.Contains(text, from) {
-			t.Fatalf("the guide's file has no %q", from)
-		}
-		text = strings.Replace(text, from, to, 1)
-	}
-	addr, _ := startListener(t, func(port int) *exec.Cmd {
-		file := filepath.Join(dir, "haproxy.cfg")
-		if err := os.WriteFile(file, []byte(strings.Replace(text, "bind :443", "bind 127.0.0.1:"+strconv.Itoa(port), 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return exec.Command(program, "-db", "-f", file)
-	})
+	addr := startTLSBalancer(t, program, balancedHost, cert, key, b.root.CAFile, servers)
 	b.url = "https://" + balancedHost + addr[strings.LastIndex(addr, ":"):]
 
 	first := b.nodes[0]
@@ -117,6 +95,53 @@ func newBalanced(t *testing.T) *balanced {
 		return seen["node1"] && seen["node2"]
 	})
 	return b
+}
+
+// A balancee is a node as a balancer has it: PORT and HEALTH_ADDR.
+type balancee struct{ port, health string }
+
+// startBalancer starts HAProxy in front of two nodes, with a file of the guide's
+// as an administrator adapts it. It asks how the nodes are four times as often.
+func startBalancer(t *testing.T, program, example string, nodes []balancee, changes map[string]string) (addr string) {
+	t.Helper()
+	text := balancerExample(t, example)
+	change := func(from, to string) {
+		if strings.Count(text, from) != 1 {
+			t.Fatalf("%s has %q %d times", example, from, strings.Count(text, from))
+		}
+		text = strings.Replace(text, from, to, 1)
+	}
+	for i, n := range nodes {
+		_, port, _ := strings.Cut(n.health, ":")
+		change("server node"+strconv.Itoa(i+1)+" 192.0.2.1"+strconv.Itoa(i+1)+":443", "server node"+strconv.Itoa(i+1)+" "+n.port+" port "+port)
+	}
+	change("inter 2s", "inter 500ms")
+	for from, to := range changes {
+		change(from, to)
+	}
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	addr, _ = startListener(t, func(port int) *exec.Cmd {
+		if err := os.WriteFile(file, []byte(strings.Replace(text, "bind :443", "bind 127.0.0.1:"+strconv.Itoa(port), 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return exec.Command(program, "-db", "-f", file)
+	})
+	return addr
+}
+
+// startTLSBalancer starts the one that ends TLS, and has it tell which node an
+// answer came from.
+func startTLSBalancer(t *testing.T, program, host, cert, key, authority string, nodes []balancee) (addr string) {
+	t.Helper()
+	both := filepath.Join(t.TempDir(), "login.pem")
+	if err := os.WriteFile(both, []byte(readFile(t, cert)+readFile(t, key)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return startBalancer(t, program, "haproxy-tls.cfg", nodes, map[string]string{
+		"/etc/haproxy/login.pem": both, "/etc/haproxy/users.pem": authority, "/etc/haproxy/nodes.pem": authority,
+		"put-32-characters-or-more-in-here": proxySecret, "str(login.corp.example)": "str(" + host + ")",
+		"    option redispatch\n": "    option redispatch\n    http-response set-header X-Node %s\n",
+	})
 }
 
 // get opens the sign-in page, with a certificate and headers of the browser's own.

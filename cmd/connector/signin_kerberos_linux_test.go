@@ -70,6 +70,7 @@ func TestSignInByKerberos(t *testing.T) {
 	l := newKerberosLab(t)
 	t.Run("curl", func(t *testing.T) { t.Parallel(); l.acceptCurl(t) })
 	t.Run("browsers", func(t *testing.T) { t.Parallel(); l.acceptBrowsers(t) })
+	t.Run("behind HAProxy", func(t *testing.T) { t.Parallel(); l.acceptBalanced(t) })
 }
 
 func (l *kerberosLab) acceptCurl(t *testing.T) {
