@@ -36,7 +36,7 @@ The addresses #configuration, #profile-mapper, #export, #troubleshooting,
   POST /ticket                    POST /configuration/ticket
   POST /ldap, POST /server        POST /configuration
   GET /export                     POST /export, on the page Import / Export
-  POST /import                    POST /import, on the page Import / Export
+  POST /import                    POST /export/upload and /export/import, on that page
   GET /logs                       GET /troubleshooting
   POST /logs/clear                none: the log puts itself aside
   GET, POST /profile-mapper       GET, POST /profile-mapper

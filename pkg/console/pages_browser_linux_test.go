@@ -39,19 +39,23 @@ func TestPagesInABrowser(t *testing.T) {
 	submit := func(selector string) chromedp.Action {
 		return chromedp.Evaluate(`document.querySelector(`+"`"+selector+"`"+`).click()`, nil)
 	}
-	see := func(name string, actions ...chromedp.Action) {
+	act := func(name string, actions ...chromedp.Action) {
 		t.Helper()
 		if err := chromedp.Run(ctx, actions...); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+	}
+	see := func(name string, actions ...chromedp.Action) {
+		t.Helper()
+		act(name, actions...)
 		browser.Look(t, ctx, axe, name)
 	}
-	see("configuration-faults", chromedp.SetValue("#f-LDAP_URL", "htp://x"), submit("main form button.primary"), chromedp.WaitVisible("#faults"))
+	act("configuration-faults", chromedp.SetValue("#f-LDAP_URL", "htp://x"), submit("main form button.primary"), chromedp.WaitVisible("#faults"))
 	h.set(t, "LDAP_BASE", "DC=theirs")
 	see("configuration-conflict", chromedp.SetValue("#f-LDAP_URL", "ldaps://dc2.corp.example"), chromedp.SetValue("#f-LDAP_BASE", "DC=mine"),
 		submit("main form button.primary"), chromedp.WaitVisible("#conflicts"))
 	see("configuration-review", submit("main form button.primary"), chromedp.WaitVisible("#f-anyway"))
-	see("configuration-saved", chromedp.Click("#f-anyway"), submit("main form button.primary"), chromedp.WaitVisible(".flash"))
+	act("configuration-saved", chromedp.Click("#f-anyway"), submit("main form button.primary"), chromedp.WaitVisible(".flash"))
 	if got := h.get(t, "LDAP_BASE"); got != "DC=mine" {
 		t.Errorf("LDAP_BASE is %v", got)
 	}
@@ -60,12 +64,12 @@ func TestPagesInABrowser(t *testing.T) {
 	v.visit(t, ctx, axe, "/search-users?q=mary&what=login", "search-entry")
 	see("search-login", chromedp.SendKeys("#f-user", "mary"), chromedp.SendKeys("#f-password", "wrong\r"), chromedp.WaitVisible("#login"))
 
-	v.visit(t, ctx, axe, "/profile-mapper", "mapper", chromedp.WaitReady(".paint .syn-key"))
+	act("mapper", chromedp.Navigate(v.server.URL+"/profile-mapper"), chromedp.WaitReady(".paint .syn-key"))
 	painted := ""
 	if err := chromedp.Run(ctx, chromedp.TextContent(".paint", &painted)); err != nil || painted != m.text+"\n" {
 		t.Errorf("the colours lie under %q, %v", painted, err)
 	}
-	see("mapper-complete", chromedp.SetValue("#f-user", "mary"), chromedp.Evaluate(`(() => { const a = document.getElementById("f-script"), at = a.value.indexOf("displayName"); a.focus();
+	act("mapper-complete", chromedp.SetValue("#f-user", "mary"), chromedp.Evaluate(`(() => { const a = document.getElementById("f-script"), at = a.value.indexOf("displayName"); a.focus();
 		a.setSelectionRange(at, at + 11); a.setRangeText("giv", at, at + 11, "end"); a.dispatchEvent(new KeyboardEvent("keydown", {key: " ", ctrlKey: true, cancelable: true})); })()`, nil),
 		chromedp.WaitVisible("#complete li"))
 	edited := ""
@@ -74,15 +78,15 @@ func TestPagesInABrowser(t *testing.T) {
 	if !strings.Contains(edited, "raw.givenName,") {
 		t.Errorf("completed to %s", edited)
 	}
-	see("mapper-saved", submit(`button[value="save"]`), chromedp.WaitVisible("#history table"))
+	act("mapper-saved", submit(`button[value="save"]`), chromedp.WaitVisible("#history table"))
 	v.visit(t, ctx, axe, "/profile-mapper/former?id=a", "mapper-former")
 
 	v.visit(t, ctx, axe, "/export", "transfer")
-	see("transfer-faults", submit(`form[action="/export"] button.primary`), chromedp.WaitVisible("#faults"))
+	act("transfer-faults", submit(`form[action="/export"] button.primary`), chromedp.WaitVisible("#faults"))
 	file := t.TempDir() + "/node.zip"
 	writeFile(t, file, "zip")
 	see("transfer-review", chromedp.SetUploadFiles("#f-archive", []string{file}), submit(`form[action="/export/upload"] button`), chromedp.WaitVisible("#f-foreign"))
-	see("transfer-imported", chromedp.Click("#f-foreign"), submit(`form[action="/export/import"] button`), chromedp.WaitVisible("#f-undo-sure"))
+	act("transfer-imported", chromedp.Click("#f-foreign"), submit(`form[action="/export/import"] button`), chromedp.WaitVisible("#f-undo-sure"))
 }
 
 // TestSetupInABrowser walks through a first set-up.
