@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"ad-ldap-connector/pkg/agent"
@@ -97,6 +98,7 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 	}
 	limited := newCrowd(ln, ways.balancer)
 	server.ConnState = limited.state
+	server.Handler = limited.keep(handler, n.fullHouse())
 	served := make(chan error, 1)
 	go func() {
 		if ways.tls != nil {
@@ -179,6 +181,17 @@ func (n *node) signInHandler(s signInSettings, ways signInWays) (http.Handler, e
 		Now: n.now, Log: n.log.With("part", "signin"),
 		Entered: n.signedIn,
 	})
+}
+
+// fullHouse warns that browsers are turned away, now and then.
+func (n *node) fullHouse() func(size int) {
+	var said atomic.Int64 // Unix seconds
+	return func(size int) {
+		now := time.Now().Unix()
+		if last := said.Load(); now-last >= 10 && said.CompareAndSwap(last, now) {
+			n.log.Warn("a sign-in was not tried: too many are under way", "part", "signin", "connections", size)
+		}
+	}
 }
 
 func sameKey(a, b *keys.Pair) bool {

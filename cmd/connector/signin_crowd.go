@@ -12,9 +12,13 @@ import (
 // those of one address. A browser has six, and an office behind one address
 // some hundred of them.
 const (
-	maxBrowsers = 2048
-	maxPerPlace = 512
+	maxBrowsers = 768
+	maxPerPlace = 128
 )
+
+// crowdAgain is how many seconds whoever comes at the wrong moment is asked to
+// stay away.
+const crowdAgain = "2"
 
 // A crowd bounds a server's connections. Where there are as many as may be, a
 // further one takes the place of one that has nothing under way: whoever holds
@@ -80,6 +84,32 @@ func (c *crowd) enter(conn *comer) bool {
 	_ = goes.Conn.Close() // nothing was under way
 	c.add(conn, place)
 	return true
+}
+
+// size is how many connections there are.
+func (c *crowd) size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.all)
+}
+
+// keep serves by next while there is room. Where there soon is none, connections
+// end with their answer, and then the answer is that it is too full: that costs
+// next to nothing, and so is there at once.
+func (c *crowd) keep(next http.Handler, full func(size int)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		size := c.size()
+		if size > c.most*3/4 {
+			w.Header().Set("Connection", "close")
+		}
+		if size <= c.most*7/8 {
+			next.ServeHTTP(w, r)
+			return
+		}
+		full(size)
+		w.Header().Set("Retry-After", crowdAgain)
+		http.Error(w, "Too many people are signing in at the moment. Try again in a few seconds.", http.StatusServiceUnavailable)
+	})
 }
 
 // idlest is the connection of some that has had nothing under way for longest.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -142,6 +143,30 @@ func TestACrowd(t *testing.T) {
 		_ = b.Close()
 	}
 	lab.Eventually(t, "the closed ones to be forgotten", func() bool { return count() <= 1 })
+}
+
+// TestACrowdIsTold: before there is no room at all, connections end with their
+// answers, and then these are that it is full.
+func TestACrowdIsTold(t *testing.T) {
+	t.Parallel()
+	c := newCrowd(nil, nil)
+	c.most = 8
+	told := 0
+	h := c.keep(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), func(int) { told++ })
+	for size, want := range map[int]string{6: "204  ", 7: "204 close ", 8: "503 close 2"} {
+		clear(c.all)
+		for range size {
+			c.all[&comer{}] = &guest{}
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if got := fmt.Sprintf("%d %s %s", w.Code, w.Header().Get("Connection"), w.Header().Get("Retry-After")); got != want {
+			t.Errorf("with %d: %q, want %q", size, got, want)
+		}
+	}
+	if told != 1 {
+		t.Errorf("it was told %d times", told)
+	}
 }
 
 func TestPlaceOf(t *testing.T) {

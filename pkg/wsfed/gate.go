@@ -17,7 +17,7 @@ type gate struct{ places, room chan struct{} }
 
 const (
 	gateWait = time.Second // that moment
-	gateRoom = 4           // so many wait for each place
+	gateRoom = 2           // so many wait for each place
 )
 
 func newGate(n int) gate {
