@@ -21,6 +21,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,6 +30,7 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/go-ldap/ldap/v3"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/scrypt"
 
 	"ad-ldap-connector/pkg/sandbox"
@@ -258,11 +261,10 @@ func formerClaims(token, signing string) (c formerCommand, err error) {
 // formerNickname marks the profiles of the existing connector.
 const formerNickname = "answered by the existing connector"
 
+// login returns what the directory makes of a login, as the existing connector
+// tells it.
 func (f *former) login(c formerCommand) map[string]any {
 	profile := map[string]any{"id": c.Username, "nickname": formerNickname}
-	refused := func(name, message string) map[string]any {
-		return map[string]any{"err": map[string]any{"message": message, "profile": profile, "name": name}, "profile": profile}
-	}
 	conn, err := ldap.DialURL(f.conf.URL)
 	if err == nil {
 		defer func() { _ = conn.Close() }() // it ends with the login
@@ -270,17 +272,79 @@ func (f *former) login(c formerCommand) map[string]any {
 	}
 	if err != nil {
 		f.t.Errorf("the existing connector and the directory: %v", err)
-		return refused("", "Unexpected Error")
+		return map[string]any{"err": map[string]any{"message": "Unexpected Error"}}
 	}
 	found, err := conn.Search(ldap.NewSearchRequest(f.conf.Base, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 10, false,
 		"(sAMAccountName="+ldap.EscapeFilter(c.Username)+")", nil, nil))
 	if err != nil || len(found.Entries) == 0 {
-		return refused("WrongUsername", "Wrong username")
+		return formerReply("WrongUsername", c.Username, nil)
 	}
 	if c.Password == "" || conn.Bind(found.Entries[0].DN, c.Password) != nil {
-		return refused("WrongPassword", "Wrong password")
+		return formerReply("WrongPassword", c.Username, profile)
+	}
+	return formerReply("", c.Username, profile)
+}
+
+// formerReply is a reply to a login; a refusal is "" when there is none.
+func formerReply(refusal, username string, profile map[string]any) map[string]any {
+	switch refusal {
+	case "WrongUsername":
+		return map[string]any{
+			"err":     map[string]any{"message": "Wrong username", "username": username, "name": refusal},
+			"profile": map[string]any{"username": username},
+		}
+	case "WrongPassword":
+		return map[string]any{"err": map[string]any{"message": "Wrong password", "profile": profile, "name": refusal}, "profile": profile}
 	}
 	return map[string]any{"profile": profile}
+}
+
+// TestFormerSpeaksAsRecorded: what the stand-in answers is, but for what is in
+// the profile, what the existing connector answered to the same commands.
+func TestFormerSpeaksAsRecorded(t *testing.T) {
+	t.Parallel()
+	compared := 0
+	for name, refusal := range map[string]string{"10-login-success": "", "11-login-wrong-password": "WrongPassword", "12-login-wrong-username": "WrongUsername"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "testdata", "hub", name+".jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked formerCommand
+		for line := range strings.Lines(string(text)) {
+			var event struct{ Dir, Frame string }
+			if err := json.Unmarshal([]byte(line), &event); err != nil {
+				t.Fatal(err)
+			}
+			var frame struct {
+				Name    string         `json:"n"`
+				Payload map[string]any `json:"p"`
+			}
+			if event.Frame == "" {
+				continue
+			}
+			if err := json.Unmarshal([]byte(event.Frame), &frame); err != nil {
+				t.Fatal(err)
+			}
+			if event.Dir == "hub>agent" {
+				token, _ := frame.Payload["jwt"].(string)
+				parts := strings.Split(token, ".")
+				claims, err := base64.RawURLEncoding.DecodeString(parts[min(1, len(parts)-1)])
+				if err != nil || json.Unmarshal(claims, &asked) != nil || frame.Name != "authenticate_user" {
+					t.Fatalf("%s: %s: %v", name, frame.Name, err)
+				}
+				continue
+			}
+			profile, _ := frame.Payload["profile"].(map[string]any)
+			want := map[string]any{"n": asked.PID + "_result", "p": formerReply(refusal, asked.Username, profile)}
+			if diff := cmp.Diff(want, map[string]any{"n": frame.Name, "p": frame.Payload}); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+			compared++
+		}
+	}
+	if compared < 3 {
+		t.Errorf("only %d answers were compared", compared)
+	}
 }
 
 // archived is what is in an archive.
