@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // A pod is one container of the rendered Deployment, run as a kubelet would run
@@ -21,6 +23,7 @@ import (
 type pod struct {
 	t       *testing.T
 	root    string
+	spec    corev1.PodSpec
 	environ []string
 	grace   time.Duration
 	cmd     *exec.Cmd
@@ -36,7 +39,7 @@ type objects map[string]map[string]string
 func startPod(t *testing.T, r *rendered, made objects, hostname string) *pod {
 	t.Helper()
 	spec, c := r.pod(), r.container()
-	p := &pod{t: t, root: imageRoot(t), grace: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second, stderr: new(output), done: make(chan struct{})}
+	p := &pod{t: t, root: imageRoot(t), spec: spec, grace: time.Duration(*spec.TerminationGracePeriodSeconds) * time.Second, stderr: new(output), done: make(chan struct{})}
 	script := []string{"set -e", "mount --make-rprivate /", "mount --bind $ROOT $ROOT"}
 	for _, file := range []string{"/etc/hosts", "/etc/resolv.conf"} { // a kubelet writes them
 		p.lay(file, "")
@@ -176,6 +179,14 @@ func (p *pod) volume(at, name string, made objects) string {
 		}
 	}
 	return fmt.Sprintf("mount --bind $ROOT%s $ROOT%s; mount -o remount,bind,ro $ROOT%s", at, at, at)
+}
+
+// exec is a program in the container, as "kubectl exec" starts it.
+func (p *pod) exec(args ...string) *exec.Cmd {
+	user := fmt.Sprint(*p.spec.SecurityContext.RunAsUser)
+	cmd := exec.Command("nsenter", append([]string{"--target", fmt.Sprint(p.cmd.Process.Pid), "--mount", "--root", "--wd", "--setuid", user, "--setgid", user, "--"}, args...)...)
+	cmd.Env = p.environ
+	return cmd
 }
 
 // terminate asks the container to end, as a kubelet does.

@@ -66,7 +66,7 @@ func TestVolumes(t *testing.T) {
 			if sources[v.Name] = v.VolumeSource; v.EmptyDir == nil && v.ConfigMap == nil && v.Secret == nil {
 				t.Errorf("%s is a volume of another kind", v.Name)
 			}
-			if v.EmptyDir != nil && v.EmptyDir.SizeLimit.IsZero() {
+			if v.EmptyDir != nil && (v.EmptyDir.SizeLimit == nil || v.EmptyDir.SizeLimit.IsZero()) {
 				t.Errorf("%s has no limit", v.Name)
 			}
 			if v.Secret != nil && (v.Secret.DefaultMode == nil || *v.Secret.DefaultMode != 0o440) {

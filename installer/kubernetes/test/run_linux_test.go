@@ -32,7 +32,7 @@ const mapperText = "module.exports = function (raw) { return { id: raw.sAMAccoun
 // is told to end is not ready any more, ends in time, and loses no login.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	for _, needed := range []string{"unshare", "setpriv", "bash", "jq", "unzip"} {
+	for _, needed := range []string{"unshare", "nsenter", "setpriv", "bash", "jq", "unzip"} {
 		if _, err := exec.LookPath(needed); err != nil {
 			skip(t, needed+" is not installed; `make test` as root installs it")
 		}
@@ -81,6 +81,10 @@ func TestRun(t *testing.T) {
 		t.Errorf("metrics: %d", code)
 	}
 	first.confined(t)
+	eventually(t, "all to be well in the pod", func() bool {
+		said, err := first.exec("/connector", "status").CombinedOutput()
+		return err == nil && strings.Contains(string(said), "connection sandbox")
+	})
 
 	// Logins go on, four at a time, while one of the two is told to end.
 	var accepted, lost atomic.Int64
