@@ -50,7 +50,7 @@ func TestAcceptConsole(t *testing.T) {
 	r.must("console", "password", "--password-stdin")
 	r.stdin = ""
 	link := r.link(t)
-	base := strings.TrimSuffix(link, link[strings.Index(link, "/login"):])
+	base, _, _ := strings.Cut(link, "/login")
 	hub, address, verdict := "", "", ""
 	if err := chromedp.Run(ctx,
 		chromedp.Navigate(link), chromedp.WaitVisible(`nav a[aria-current]`), chromedp.Location(&address),
