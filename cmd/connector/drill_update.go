@@ -162,7 +162,7 @@ func (g *drillGround) tryUpdate(ctx context.Context, one updateTry, program stri
 		}
 	}
 	if result.Result != one.want || (ended == nil) != (one.want == "updated") {
-		err = fmt.Errorf("the update ended with %v, and %q: %s", ended, result.Result, oneLine(why.String()))
+		err = fmt.Errorf("the update ended with %q, %w: %s", result.Result, endedHow(ended), oneLine(why.String()))
 	}
 	return result.Result, err
 }

@@ -9,7 +9,7 @@ func ownProgram() (string, error) {
 	program, err := os.Executable()
 	if own, lost := os.Stat(itself); lost == nil {
 		if there, gone := os.Stat(program); err != nil || gone != nil || !os.SameFile(own, there) {
-			return itself, nil
+			return itself, nil //nolint:nilerr // its name is of no use, whatever the reason
 		}
 	}
 	return program, err

@@ -223,7 +223,7 @@ func (u *updateRun) tellAll(ctx context.Context, f failure) {
 		return
 	}
 	var wait sync.WaitGroup
-	for _, addr := range u.config.Agent.Peers {
+	for _, addr := range peerAddresses(ctx, u.config.Agent.Peers, lookUp) {
 		wait.Go(func() {
 			if status, _, err := tellPeer(ctx, addr, failedPath, t, f); err != nil || status != http.StatusOK {
 				u.say("warning: the node at %s was not told of the failure", addr)

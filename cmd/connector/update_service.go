@@ -165,5 +165,5 @@ func (u *updateRun) installed(ctx context.Context) (string, error) {
 	if _, missing := os.Lstat(u.home.Program()); errors.Is(missing, fs.ErrNotExist) {
 		return "", &hinted{fmt.Errorf("update the connector in %s: there is no %s", u.home.Dir(), u.home.Program()), "connector install lays it there"}
 	}
-	return "unknown", nil //nolint:nilerr // a program that is broken is one to be replaced
+	return "unknown", nil // a program that is broken is one to be replaced
 }

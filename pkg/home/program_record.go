@@ -72,7 +72,7 @@ func (s SeenReleases) Load() ([]byte, error) {
 // Save keeps it.
 func (s SeenReleases) Save(data []byte) error {
 	if _, err := os.Lstat(s.Home.Path(binFolder)); s.Look && err != nil {
-		return nil // there is no place for it
+		return nil //nolint:nilerr // there is no place for it
 	}
 	err := s.Home.saveBeside(releasesFile, data)
 	if s.Look && errors.Is(err, fs.ErrPermission) {
