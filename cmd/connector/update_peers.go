@@ -18,6 +18,9 @@ import (
 	"ad-ldap-connector/pkg/install"
 )
 
+// askAgain is how often nodes are asked of which one does not answer.
+const askAgain = 3
+
 // among makes sure that no other node updates meanwhile, that one of them is
 // there to answer, and that the version has not failed on one.
 func (u *updateRun) among(ctx context.Context) (release func(), err error) {
@@ -29,9 +32,14 @@ func (u *updateRun) among(ctx context.Context) (release func(), err error) {
 	if err != nil {
 		return release, err
 	}
-	all, err := u.askCluster(ctx, u.home, u.config, pair)
-	if err != nil {
-		return release, err
+	var all cluster
+	for range askAgain { // a node that is only slow must not be left out
+		if all, err = u.askCluster(ctx, u.home, u.config, pair); err != nil {
+			return release, err
+		}
+		if !slices.ContainsFunc(all.Nodes, func(n clusterNode) bool { return !n.Reachable }) {
+			break
+		}
 	}
 	well, others := 0, all.Nodes[1:]
 	for _, n := range others {
@@ -106,11 +114,13 @@ func (u *updateRun) lockNodes(ctx context.Context, nodes []clusterNode, t *tls.C
 			u.say("warning: the node %s cannot be locked: %v", visible(n.Name), err)
 			continue
 		}
+		if taken := (*takenError)(nil); !errors.As(err, &taken) {
+			held = append(held, n) // one whose answer was lost may have agreed
+		}
 		if err != nil {
 			release()
 			return func() {}, err
 		}
-		held = append(held, n)
 	}
 	stop = u.renew(ctx, held, order, ask)
 	return release, nil
@@ -139,7 +149,7 @@ func (u *updateRun) renew(ctx context.Context, held []clusterNode, o leaseOrder,
 	return func() { cancel(); work.Wait() }
 }
 
-// An unlockableError is of a node that knows no lock, or was lost meanwhile.
+// An unlockableError is of a node that knows no lock.
 type unlockableError struct{ error }
 
 func (e *unlockableError) Unwrap() error { return e.error }
@@ -149,7 +159,7 @@ func askLease(ctx context.Context, addr string, t *tls.Config, o leaseOrder) err
 	status, body, err := tellPeer(ctx, addr, lockPath, t, o)
 	switch {
 	case err != nil:
-		return &unlockableError{err}
+		return fmt.Errorf("lock the node at %s: %w", addr, err) // it was there a moment ago, and may be asked by another one
 	case status == http.StatusOK:
 		return nil
 	case status == http.StatusConflict:
@@ -161,7 +171,7 @@ func askLease(ctx context.Context, addr string, t *tls.Config, o leaseOrder) err
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed:
 		return &unlockableError{errors.New("it is of an earlier version")}
 	}
-	return &unlockableError{fmt.Errorf("status %d", status)}
+	return fmt.Errorf("lock the node at %s: status %d", addr, status)
 }
 
 // tellPeer posts a document to a node.

@@ -142,7 +142,7 @@ func TestUpdateLosesNothing(t *testing.T) {
 // ends.
 func TestUpdatesThatFail(t *testing.T) {
 	t.Parallel()
-	u := newUpdatable(t, "10s", "--takeover-timeout", "3s")
+	u := newUpdatable(t, "10s", "--takeover-timeout", "12s")
 	s := startStream(t, u.cloud, 20)
 	undone := func(name, says string, r updateResult, i *invocation, want int) {
 		t.Helper()
@@ -174,7 +174,7 @@ func TestUpdatesThatFail(t *testing.T) {
 	u.cloud.RefuseAgents(true)
 	i, r = u.updateTo(u.wrapped("rejected", ""))
 	u.cloud.RefuseAgents(false)
-	undone("the hub rejects it", "not ready within 3s: hub: ", r, i, exitUndone)
+	undone("the hub rejects it", "not ready within 12s: hub: ", r, i, exitUndone)
 
 	i, r = u.updateTo(u.file("script", "#!/bin/sh\nexit 1\n"))
 	undone("it is no connector", "for its version", r, i, exitBlocked)
