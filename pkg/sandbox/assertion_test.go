@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/pem"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
@@ -70,8 +71,8 @@ func TestAssertionsAreJudged(t *testing.T) {
 	}
 }
 
-// TestEveryOctetCounts changes each octet of an assertion, from its first to its
-// last.
+// TestEveryOctetCounts changes octets of an assertion, from its first to its last,
+// in each run others.
 func TestEveryOctetCounts(t *testing.T) {
 	t.Parallel()
 	result, certs, noon := agentResult(t)
@@ -80,7 +81,8 @@ func TestEveryOctetCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	begin, end := strings.Index(result, "<saml:Assertion "), strings.Index(result, "</saml:Assertion>")+len("</saml:Assertion>")
-	for i := begin; i < end; i++ {
+	const apart = 16 // all of them take half a minute with the race detector
+	for i := begin + rand.IntN(apart); i < end; i += apart {
 		forged := []byte(result)
 		forged[i] ^= 1
 		if a, err := readResult(string(forged), certs, audience, noon); err == nil {
