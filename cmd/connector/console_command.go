@@ -101,7 +101,7 @@ func (a *app) consoleLink(ctx context.Context, open bool) error {
 func (a *app) linkOf(ctx context.Context, h *home.Home) (linkDocument, error) {
 	if _, err := a.askRunning(ctx, h); err != nil {
 		if !h.Exists() || !h.Locked() {
-			err = &hinted{fmt.Errorf("no connector runs in %s", h.Dir()), `"connector status" says more; "connector restart" starts its service`}
+			err = &hinted{fmt.Errorf("no connector runs in %s", h.Dir()), `"connector status" says more; "connector restart" starts its service; "connector run --setup" begins a first set-up`}
 		}
 		return linkDocument{}, fmt.Errorf("make a link to the console: %w", err)
 	}

@@ -157,7 +157,12 @@ func (c *console) overview() []route {
 		}
 	}
 	return []route{
-		{pattern: "GET /", do: show(func(v *visit, o Overview) error { return v.show("overview", o) })},
+		{pattern: "GET /", do: show(func(v *visit, o Overview) error {
+			if of := c.options.Configuration; of != nil && of.Setup != nil {
+				return v.redirect("/configuration") // there is nothing else to do yet
+			}
+			return v.show("overview", o)
+		})},
 		{pattern: "GET /live", script: true, do: show(func(v *visit, o Overview) error { return v.part("overview", "live", o) })},
 	}
 }

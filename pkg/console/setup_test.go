@@ -83,6 +83,9 @@ func TestFirstSetup(t *testing.T) {
 	t.Parallel()
 	installed, fails := new(atomic.Pointer[Answers]), new(atomic.Bool)
 	v := newVisitor(t, setUpOptions(installed, fails))
+	if code, _ := v.get("/"); code != 303 || v.location != "/configuration" {
+		t.Errorf("the overview: %d to %s", code, v.location)
+	}
 	if code, body := v.get("/configuration"); code != 200 || !strings.Contains(body, "Ticket URL") {
 		t.Fatalf("the first page: %d", code)
 	}
