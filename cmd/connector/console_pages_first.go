@@ -16,7 +16,7 @@ func (s *succession) setUp(ctx context.Context) (handOver func(*turn), err error
 	nothing := func(*turn) {}
 	c, err := s.home.Config()
 	if err != nil || hasSettings(c) {
-		return nothing, nil //nolint:nilerr // the start says so
+		return nothing, nil // the start says what is wrong
 	}
 	t, err := homeTransport(s.home, c.Network, s.environ)
 	if err != nil {

@@ -85,7 +85,7 @@ func (p *consolePages) tryMapper(ctx context.Context, text, user string) (consol
 		var refusal *identity.Refusal
 		switch {
 		case errors.As(err, &refusal):
-			return profile, 0, "", &hinted{errors.New("User not found."), meanings[refusal.Reason]} //nolint:revive // the words of the console before this one
+			return profile, 0, "", &hinted{errors.New("the user was not found"), meanings[refusal.Reason]}
 		case err != nil && timed.took > 0:
 			return profile, timed.took, visible(oneLine(err.Error())), nil
 		}

@@ -249,7 +249,7 @@ var words = map[string]string{
 	"ms": "(ms)", "mb": "(MB)", "seconds": "(s)", "otel": "OpenTelemetry", "otlp": "OTLP", "pfx": "PFX", "ws": "Websocket", "kerberos": "Kerberos",
 }
 
-var labels = map[string]string{
+var labels = map[string]string{ //nolint:gosec // the names of secrets are none
 	"LDAP_URL": "Directory servers", "LDAP_BASE": "Base DN", "LDAP_BIND_USER": "Service account", passwordKey: "Password",
 	"LDAP_STARTTLS": "Use StartTLS", "ENABLE_WRITE_BACK": "Enable write back", "ENABLE_ACTIVE_DIRECTORY_UNICODE_PASSWORD": "Enable Unicode password",
 	"SERVER_URL": "Front facing URL", "LDAP_USER_BY_NAME": "Filter: user by name", "LDAP_SEARCH_QUERY": "Filter: search users",

@@ -86,7 +86,7 @@ type transferPage struct {
 	Exportable bool
 }
 
-func (c *console) transferPage(faults ...Fault) (transferPage, error) {
+func (c *console) transferPage(faults ...Fault) transferPage {
 	last, err := c.options.Transfer.Last()
 	if err != nil {
 		faults = append(faults, Fault{"", "The last import cannot be undone: " + spoken(err)})
@@ -101,17 +101,14 @@ func (c *console) transferPage(faults ...Fault) (transferPage, error) {
 		Archive: Field{Name: "archive", Label: "Archive", Kind: "file", Fault: faultAt(faults, "archive"),
 			Help: "Of this console, of connector export, or of the former connector. Choose the file, or drop it here."},
 		Opens: Field{Name: "opens", Label: "Passphrase", Kind: "password", Fault: faultAt(faults, "opens"), Help: "Only if the archive is encrypted."},
-	}, nil
+	}
 }
 
 func (c *console) showTransfer(v *visit) error { return c.putTransfer(v) }
 
 func (c *console) putTransfer(v *visit, faults ...Fault) error {
-	p, err := c.transferPage(faults...)
-	switch {
-	case err != nil:
-		return err
-	case len(faults) > 0:
+	p := c.transferPage(faults...)
+	if len(faults) > 0 {
 		return v.showFaulty("transfer", p)
 	}
 	return v.show("transfer", p)
