@@ -37,6 +37,7 @@ func (l *listeners) open(ctx context.Context, name, addr string) (net.Listener, 
 		l.all[at] = lend(ln)
 	}
 	s := l.all[at]
+	s.start()
 	s.borrowers++
 	return &borrowed{lent: s, closed: make(chan struct{}), back: func() { l.back(s) }}, nil
 }
@@ -96,6 +97,7 @@ func (l *listeners) each(do func(spot, net.Listener) error) error {
 type lent struct {
 	ln        net.Listener
 	accepted  chan accepted
+	begin     sync.Once
 	once      sync.Once
 	closing   chan struct{} // closed with the socket
 	ended     chan struct{} // closed when nothing more will be accepted
@@ -112,15 +114,19 @@ type accepted struct {
 const strandedWithin = time.Second
 
 func lend(ln net.Listener) *lent {
-	s := &lent{ln: ln, accepted: make(chan accepted), closing: make(chan struct{}), ended: make(chan struct{})}
-	go s.accept()
-	return s
+	return &lent{ln: ln, accepted: make(chan accepted), closing: make(chan struct{}), ended: make(chan struct{})}
 }
+
+// start accepts from now on. Until somebody has borrowed the socket that is the
+// business of the process that it comes from: what this one took would be lost
+// with it, should it never come to serve.
+func (s *lent) start() { s.begin.Do(func() { go s.accept() }) }
 
 func (s *lent) close() {
 	s.once.Do(func() {
 		close(s.closing)
-		_ = s.ln.Close() // it has no more to say
+		_ = s.ln.Close()                      // it has no more to say
+		s.begin.Do(func() { close(s.ended) }) // it never began
 	})
 }
 
@@ -158,13 +164,31 @@ type borrowed struct {
 func (b *borrowed) Accept() (net.Conn, error) {
 	select {
 	case <-b.closed:
-		return nil, net.ErrClosed
+		return b.last()
 	default:
 	}
 	select {
 	case a := <-b.lent.accepted:
 		return a.conn, a.err
 	case <-b.closed:
+		return b.last()
+	case <-b.lent.ended:
+	}
+	return nil, net.ErrClosed
+}
+
+// last is what a borrower still gets that has given the listener back: what was
+// accepted before the socket was closed is for nobody else. While it is not, the
+// next borrower takes it.
+func (b *borrowed) last() (net.Conn, error) {
+	select {
+	case <-b.lent.closing:
+	default:
+		return nil, net.ErrClosed
+	}
+	select {
+	case a := <-b.lent.accepted:
+		return a.conn, a.err
 	case <-b.lent.ended:
 	}
 	return nil, net.ErrClosed

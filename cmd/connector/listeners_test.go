@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // greet serves a listener: each connection is told the name, and closed. It
@@ -132,4 +133,59 @@ func TestAcceptedAtTheEnd(t *testing.T) {
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Error(err)
 	}
+}
+
+// A handedListener accepts what it is handed, and no sooner than it is asked.
+type handedListener struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *handedListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+func (l *handedListener) Close() error   { close(l.closed); return nil }
+func (l *handedListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestNoConnectionIsStranded: one that was accepted just before a socket became
+// another process's is still served, and a process that serves nobody yet takes
+// none.
+func TestNoConnectionIsStranded(t *testing.T) {
+	t.Parallel()
+	h := &handedListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l, at := newListeners(), spot{"signin", "here"}
+	l.adopt(at, h)
+	one, other := net.Pipe()
+	defer func() { _, _ = one.Close(), other.Close() }()
+	select {
+	case h.conns <- one:
+		t.Fatal("a connection was taken, and there is nobody to serve it")
+	case <-time.After(50 * time.Millisecond):
+	}
+	b, err := l.open(t.Context(), at.Name, at.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.conns <- one // accepted, and not fetched
+	l.close()
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := b.Accept(); err != nil || c != one {
+		t.Errorf("%v, %v", c, err)
+	}
+	if c, err := b.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("%v, %v", c, err)
+	}
+
+	// Nobody ever borrowed it.
+	h = &handedListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l.adopt(at, h)
+	l.close()
+	<-h.closed
 }

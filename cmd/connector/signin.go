@@ -97,7 +97,11 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 		ErrorLog:     slog.NewLogLogger(n.log.With("part", "signin").Handler(), slog.LevelDebug),
 	}
 	limited := newCrowd(ln, ways.balancer)
-	server.ConnState = limited.state
+	fresh := &freshConns{all: map[net.Conn]bool{}}
+	server.ConnState = func(c net.Conn, s http.ConnState) {
+		fresh.note(c, s)
+		limited.state(c, s)
+	}
 	server.Handler = limited.keep(handler, n.fullHouse())
 	served := make(chan error, 1)
 	go func() {
@@ -122,6 +126,9 @@ func (n *node) serveBrowsers(ctx context.Context, s signInSettings, report func(
 	}
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), n.config.Agent.Drain)
 	defer cancel()
+	server.SetKeepAlivesEnabled(false)
+	_ = ln.Close() // whoever comes now is the next one's
+	fresh.await(patience)
 	if server.Shutdown(patience) != nil {
 		_ = server.Close() // who has not finished by now does not matter any more
 	}
