@@ -33,7 +33,7 @@ type plotMark struct {
 // The drawing, in its own units: plotW by plotH, with room for the axes.
 const (
 	plotW, plotH        = 360.0, 150.0
-	plotLeft, plotRight = 50.0, 8.0
+	plotLeft, plotRight = 58.0, 8.0
 	plotTop, plotBottom = 8.0, 22.0
 )
 
