@@ -174,7 +174,7 @@ func (l *browserLoad) back(client *http.Client, page browserPage, name string) e
 	for _, m := range postedText.FindAllStringSubmatch(page.text, -1) {
 		values.Set(m[1], html.UnescapeString(m[2]))
 	}
-	res, err := client.PostForm(html.UnescapeString(to[1]), values)
+	res, err := browse(client, html.UnescapeString(to[1]), values)
 	if err != nil {
 		return fmt.Errorf("tell the tenant of %s: %w", name, err)
 	}
@@ -184,6 +184,22 @@ func (l *browserLoad) back(client *http.Client, page browserPage, name string) e
 		return fmt.Errorf("tell the tenant of %s: %s, %w", name, res.Status, err)
 	}
 	return nil
+}
+
+// browse opens a page, or sends a form there. The client bounds how long it takes.
+func browse(client *http.Client, address string, form url.Values) (*http.Response, error) {
+	method := http.MethodGet
+	if form != nil {
+		method = http.MethodPost
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return client.Do(r)
 }
 
 // A browserPage is what came of a request.
@@ -207,12 +223,7 @@ func (v *browserVisit) ask(l *browserLoad, client *http.Client, address string, 
 }
 
 func (l *browserLoad) send(client *http.Client, address string, form url.Values) (page browserPage, node string, err error) {
-	var res *http.Response
-	if form == nil {
-		res, err = client.Get(address)
-	} else {
-		res, err = client.PostForm(address, form)
-	}
+	res, err := browse(client, address, form)
 	if err != nil {
 		return page, "", err
 	}

@@ -130,15 +130,15 @@ func killProcess(pid int) error {
 }
 
 // gone waits until nothing of the node runs.
-func (n *drillNode) gone(within time.Duration) error {
-	late := time.After(within)
+func (n *drillNode) gone() error {
+	late := time.After(endWithin)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for n.h.Locked() || !n.over() {
 		select {
 		case <-tick.C:
 		case <-late:
-			return fmt.Errorf("%s (process %d) has not ended after %s", n.name, n.pid, within)
+			return fmt.Errorf("%s (process %d) has not ended after %s", n.name, n.pid, endWithin)
 		}
 	}
 	n.finished = true
@@ -171,7 +171,7 @@ func (n *drillNode) stop() error {
 		_ = n.stdin.Close() // it ends with that
 	}
 	own := n.own()
-	if err := n.gone(endWithin); err != nil {
+	if err := n.gone(); err != nil {
 		return err
 	}
 	if own && n.endedBy != nil {
@@ -234,9 +234,9 @@ func (n *drillNode) end() error {
 		_ = n.signal(continueProcess) // else it cannot end
 	}
 	_ = n.stdin.Close() // it ends with that
-	if err := n.gone(endWithin); err != nil {
+	if err := n.gone(); err != nil {
 		_ = killProcess(n.pid) // it has just ended otherwise
-		return errors.Join(err, n.gone(endWithin))
+		return errors.Join(err, n.gone())
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func nodesKinds() []nodesKind {
 	}
 	start := func(_ context.Context, p *nodesPlay, n *drillNode) error { return n.start(p.manager) }
 	kill := func(_ context.Context, _ *nodesPlay, n *drillNode) error {
-		return errors.Join(n.signal(killProcess), n.gone(endWithin))
+		return errors.Join(n.signal(killProcess), n.gone())
 	}
 	stop := func(_ context.Context, _ *nodesPlay, n *drillNode) error { return n.stop() }
 	restart := func(ctx context.Context, _ *nodesPlay, n *drillNode) error { return n.restart(ctx) }

@@ -122,21 +122,6 @@ func (l *rateLoad) login(user int, right bool) {
 	}
 }
 
-// good are the answers until now that were right.
-func (l *rateLoad) good(since time.Duration) (n int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, t := range slices.Backward(l.tries) {
-		if t.ended < since {
-			break
-		}
-		if t.outcome <= wasRefused {
-			n++
-		}
-	}
-	return n
-}
-
 // reasons are why logins failed, the most frequent first.
 func (l *rateLoad) reasons() (all []string) {
 	l.mu.Lock()
