@@ -15,7 +15,7 @@ import (
 )
 
 // enter logs a browser in by the link.
-func (v *visitor) enter(t *testing.T, ctx context.Context) { //nolint:revive // it is the test that comes first
+func (v *visitor) enter(t *testing.T, ctx context.Context) {
 	t.Helper()
 	if err := chromedp.Run(ctx, chromedp.Navigate(v.server.URL+"/login?once="+testLink), chromedp.WaitVisible(`nav a[aria-current]`)); err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func (v *visitor) enter(t *testing.T, ctx context.Context) { //nolint:revive // 
 }
 
 // visit has a browser go to a page, and looks at it.
-func (v *visitor) visit(t *testing.T, ctx context.Context, axe, path, name string, then ...chromedp.Action) { //nolint:revive // the same
+func (v *visitor) visit(t *testing.T, ctx context.Context, axe, path, name string, then ...chromedp.Action) {
 	t.Helper()
 	if err := chromedp.Run(ctx, append([]chromedp.Action{chromedp.Navigate(v.server.URL + path), chromedp.WaitVisible("main h1")}, then...)...); err != nil {
 		t.Fatalf("%s: %v", name, err)
