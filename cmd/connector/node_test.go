@@ -165,7 +165,7 @@ func TestConsoleWithoutStateFile(t *testing.T) {
 	if err := os.MkdirAll(h.Path("state", "run.json", "in the way"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	n := &node{home: h, config: config.Default(), agent: agent.New(nil), stats: new(stats), listeners: newListeners(), leads: make(chan struct{})}
+	n := &node{home: h, config: config.Default(), agent: agent.New(nil), stats: new(stats), listeners: newListeners(), leads: make(chan struct{}), log: slog.New(slog.DiscardHandler)}
 	defer n.listeners.close()
 	close(n.leads)
 	n.config.Agent.ConsoleAddr = "127.0.0.1:0"

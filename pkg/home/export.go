@@ -134,7 +134,7 @@ func (h *Home) unbind(c *config.Config, pair *keys.Pair) error {
 func written(c config.Config, pair *keys.Pair) (config.Config, error) {
 	f := config.Default()
 	f.Tenant, f.Directory, f.Groups, f.Policy, f.SignIn = c.Tenant, c.Directory, c.Groups, c.Policy, c.SignIn
-	f.Network, f.Mapper, f.Agent, f.Signals = c.Network, c.Mapper, c.Agent, c.Signals
+	f.Network, f.Mapper, f.Agent, f.Update, f.Signals = c.Network, c.Mapper, c.Agent, c.Update, c.Signals
 	f.Mapper.Source, f.Mapper.File = "", ""
 	f.Agent.Secrets = config.InFile // the other node's machine may have no such store
 	if password := string(f.Directory.BindPassword); password != "" {

@@ -147,8 +147,8 @@ func TestExportOfTheEnvironment(t *testing.T) {
 	if !c.Equal(want) {
 		t.Errorf("another configuration: %s", files[configFile])
 	}
-	if n := reflect.TypeFor[config.Config]().NumField(); n != 11 {
-		t.Errorf("config.Config has %d fields, not the 11 that written knows", n)
+	if n := reflect.TypeFor[config.Config]().NumField(); n != 12 {
+		t.Errorf("config.Config has %d fields, not the 12 that written knows", n)
 	}
 }
 

@@ -63,9 +63,14 @@ func (h *Home) ForgetNext() { _ = os.Remove(h.NextProgram()) }
 // the previous one. At every moment there is a program, but on Windows, where a
 // running one can only be moved out of the way; one that runs goes on running.
 func (h *Home) SwapProgram() error {
-	err := h.keepAs(h.Program(), h.PreviousProgram())
+	_, err := os.Stat(h.NextProgram())
 	if err == nil {
-		err = os.Rename(h.NextProgram(), h.Program())
+		err = h.keepAs(h.Program(), h.PreviousProgram())
+	}
+	if err == nil {
+		if err = os.Rename(h.NextProgram(), h.Program()); err != nil && runtime.GOOS == "windows" {
+			err = errors.Join(err, os.Rename(h.PreviousProgram(), h.Program()))
+		}
 	}
 	if err == nil {
 		err = h.syncBin()
