@@ -274,7 +274,7 @@ func TestAClockThatIsNotTold(t *testing.T) {
 					res.Body = io.NopCloser(strings.NewReader("{}"))
 					return &res, nil
 				})}}
-				n := &node{log: slog.New(slog.DiscardHandler), provisioner: &install.Provisioner{Tenant: client}}
+				n := &node{stats: new(stats), log: slog.New(slog.DiscardHandler), provisioner: &install.Provisioner{Tenant: client}}
 				n.config.Tenant.Ticket = "https://tenant.example/p/ad/x"
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()

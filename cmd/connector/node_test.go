@@ -396,7 +396,7 @@ func TestARejectedAgentRegistersAgain(t *testing.T) {
 func TestAWrongClockIsNotLoggedForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log transcript
-		n := &node{log: newLog(&log, false, false)}
+		n := &node{stats: new(stats), log: newLog(&log, false, false)}
 		var said reports
 		for _, tt := range []struct {
 			offset, later time.Duration
