@@ -22,8 +22,10 @@ func startManager() (socket string, closing func() error, err error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for b := make([]byte, 4096); err == nil; {
-			_, err = conn.Read(b) // it is enough that somebody hears
+		for b := make([]byte, 4096); ; {
+			if _, err := conn.Read(b); err != nil { // it is enough that somebody hears
+				return
+			}
 		}
 	}()
 	return socket, func() error {

@@ -168,6 +168,7 @@ func TestUpdatesThatFail(t *testing.T) {
 	i, r = u.updateTo(broken, "--force")
 	undone("once more, forced", "exit status 7", r, i, exitUndone)
 
+	s.killed = true
 	i, r = u.updateTo(u.wrapped("crashes", "(sleep 5; kill -9 $$) >/dev/null 2>&1 &"))
 	undone("it crashes after 5 s", "ended before it took over: signal: killed", r, i, exitUndone)
 
