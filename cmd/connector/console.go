@@ -78,12 +78,19 @@ func serveUntil(ctx context.Context, s *http.Server, ln net.Listener, before fun
 		}
 	})
 	err := s.Serve(ln)
+	if errors.Is(err, net.ErrClosed) {
+		// Another process has taken the socket over, and this one is about to end.
+		select {
+		case <-ctx.Done():
+		case <-time.After(consoleEnds):
+		}
+	}
 	if stop() {
 		_ = s.Close() // it serves no more in any case
 		return err    // by itself
 	}
 	<-ended
-	if !errors.Is(err, http.ErrServerClosed) {
+	if !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

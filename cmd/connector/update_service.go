@@ -90,12 +90,22 @@ func saidLast(ctx context.Context, err error, match string, since time.Time) err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, tool, "--no-pager", "--quiet", "--output=cat", "--lines="+strconv.Itoa(lastLines),
-		"--since=@"+strconv.FormatInt(since.Unix(), 10), match)
-	cmd.Env, cmd.WaitDelay = append(os.Environ(), "LC_ALL=C", "SYSTEMD_COLORS=0"), time.Second
-	out, broken := cmd.Output()
-	text := strings.TrimSpace(string(out))
-	if broken != nil || text == "" || strings.HasPrefix(text, "-- ") {
+	text := ""
+	for tries := 0; text == "" && tries < 20; tries++ { // the journal may be behind
+		cmd := exec.CommandContext(ctx, tool, "--no-pager", "--quiet", "--output=cat", "--lines="+strconv.Itoa(lastLines),
+			"--since=@"+strconv.FormatInt(since.Unix(), 10), match)
+		cmd.Env, cmd.WaitDelay = append(os.Environ(), "LC_ALL=C", "SYSTEMD_COLORS=0"), time.Second
+		out, broken := cmd.Output()
+		text = strings.TrimSpace(string(out))
+		if broken != nil || strings.HasPrefix(text, "-- ") {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+	if text == "" {
 		return err
 	}
 	return fmt.Errorf("%w; its last words: %s", err, visible(strings.ReplaceAll(text, "\n", " | ")))

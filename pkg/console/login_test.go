@@ -252,7 +252,7 @@ func FuzzHash(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, hash string) {
 		if len(hash) > 300 || strings.Count(hash, "$") == 5 && !strings.Contains(hash, "m=8,t=1,") && !strings.Contains(hash, "m=19456,t=2,p=1$$") && strings.Contains(hash, "m=") {
-			t.Skip("it may take its time")
+			return // it may take its time
 		}
 		if ok, _ := samePassword(hash, "a password that is nobody's"); ok {
 			t.Errorf("%q lets in", hash)
